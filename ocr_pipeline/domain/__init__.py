@@ -1,0 +1,1 @@
+"""The rules of the pipeline, in the standard library alone: no I/O, no clock, no randomness it was not handed."""

@@ -1,0 +1,148 @@
+"""One small hierarchy of errors.
+
+Each class has a stable `code`, says whether trying again can help (`retryable`), and carries a public message that
+never holds document content, file names or client references.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """Base of every error this project raises on purpose. `str(error)` is public and free of PHI."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+    counts_attempt: ClassVar[bool] = True
+
+
+class Refused(PipelineError):
+    """Intake will not take the document: `reason` is one of `documents.RefusalReason`, `limit` the bound broken."""
+
+    code = "refused"
+
+    def __init__(self, reason: str, message: str, *, limit: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.limit = limit
+
+
+class NotFound(PipelineError):
+    """Something asked for by id is not there."""
+
+    code = "not_found"
+
+
+class Conflict(PipelineError):
+    """The state of a thing does not allow what was asked of it."""
+
+    code = "conflict"
+
+
+class ConfigurationError(PipelineError):
+    """A setting is missing or wrong; the message names the setting, never a secret."""
+
+    code = "configuration"
+
+
+class Unavailable(PipelineError):
+    """A service the pipeline needs does not answer. Trying later can help; no page is at fault."""
+
+    code = "unavailable"
+    retryable = True
+    counts_attempt = False
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL does not answer."""
+
+    code = "database_unavailable"
+
+
+class QueueUnavailable(Unavailable):
+    """The broker does not answer or did not confirm."""
+
+    code = "queue_unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The object store does not answer."""
+
+    code = "store_unavailable"
+
+
+class StoreFull(PipelineError):
+    """The object store or a disk has no room left."""
+
+    code = "store_full"
+    retryable = True
+    counts_attempt = False
+
+
+class ObjectMissing(PipelineError):
+    """An object that should be in the store is not."""
+
+    code = "object_missing"
+
+
+class ObjectExists(PipelineError):
+    """A conditional put found the key taken."""
+
+    code = "object_exists"
+
+
+class KeyUnavailable(Unavailable):
+    """The key provider does not answer."""
+
+    code = "key_unavailable"
+
+
+class KeyMissing(PipelineError):
+    """The key that would open the data no longer exists (erased or never there)."""
+
+    code = "key_missing"
+
+
+class DecryptionFailed(PipelineError):
+    """Ciphertext was changed, cut, swapped or sealed under another key."""
+
+    code = "decryption_failed"
+
+
+class IntegrityError(PipelineError):
+    """A record contradicts another: a broken audit chain, an impossible state."""
+
+    code = "integrity"
+
+
+class EngineError(PipelineError):
+    """The recogniser failed on a page while it was healthy."""
+
+    code = "engine_failed"
+    retryable = True
+
+
+class EngineUnavailable(EngineError):
+    """The recogniser cannot work at all: no page is at fault and no attempt is counted."""
+
+    code = "engine_unavailable"
+    counts_attempt = False
+
+
+class EngineTimeout(EngineError):
+    """The recogniser did not finish the page before its deadline."""
+
+    code = "engine_timeout"
+
+
+class PageUnreadable(PipelineError):
+    """The stored page image cannot be decoded by the recogniser."""
+
+    code = "page_unreadable"
+
+
+class MalformedMessage(PipelineError):
+    """A queue message does not have the shape it must have."""
+
+    code = "malformed_message"

@@ -1,0 +1,46 @@
+"""Priority classes and the lanes they travel in."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Priority(IntEnum):
+    """Who waits: the lower number goes first, from the front door to the engine."""
+
+    URGENT = 0
+    ROUTINE = 1
+    BULK = 2
+
+    @property
+    def label(self) -> str:
+        """The name used in queues, metrics and commands."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: str) -> Priority:
+        """The class of a label. Raises ValueError naming the known ones."""
+        try:
+            return cls[label.upper()]
+        except KeyError:
+            known = ", ".join(priority.label for priority in cls)
+            raise ValueError(f"unknown priority; choose one of {known}") from None
+
+
+class Stage(StrEnum):
+    """The stages a message can wait for."""
+
+    INTAKE = "intake"
+    RECOGNITION = "recognition"
+    RESULTS = "results"
+
+
+QUARANTINE = "recognition.quarantine"
+"""The queue of pages suspected of killing workers, served by a process that runs one at a time."""
+
+
+def lane(stage: Stage, priority: Priority) -> str:
+    """The queue of a stage for a priority class; results have one queue for all."""
+    if stage is Stage.RESULTS:
+        return Stage.RESULTS.value
+    return f"{stage.value}.{priority.label}"

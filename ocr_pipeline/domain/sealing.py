@@ -1,0 +1,45 @@
+"""What binds ciphertext to its place: the wrapped data key and the associated data of each sealed thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ocr_pipeline.domain.ids import DocumentId, PageRef
+
+
+class Purpose(StrEnum):
+    """What a ciphertext holds. Part of the associated data, so that one can never stand in for another."""
+
+    ORIGINAL = "original"
+    NAME = "name"
+    PAGE_IMAGE = "page-image"
+    PAGE_TEXT = "page-text"
+    TEXT_LAYER = "text-layer"
+    CORRECTION = "correction"
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A document's data key as it may be stored: encrypted under the provider's key `key_id`."""
+
+    key_id: str
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of one sealed thing: its document, its page (0 for the document itself) and its purpose."""
+
+    document_id: DocumentId
+    purpose: Purpose
+    page: int = 0
+
+    @classmethod
+    def of(cls, page: PageRef, purpose: Purpose) -> Place:
+        """The place of something that belongs to a page."""
+        return cls(page.document_id, purpose, page.number)
+
+    def associated_data(self) -> bytes:
+        """Distinct bytes for distinct places: every field is of fixed form, with a version in front."""
+        return f"ocr-pipeline/1\n{self.document_id}\n{self.page}\n{self.purpose.value}".encode()

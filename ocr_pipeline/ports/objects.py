@@ -1,0 +1,44 @@
+"""Where encrypted bytes lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class ObjectStore(Protocol):
+    """A flat store of small objects (at most a few tens of MiB). Keys hold ids only. Safe between threads.
+
+    Every method raises StoreUnavailable when the store does not answer and StoreFull when it has no room.
+    """
+
+    def put(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
+        """Keep `data` under `key`, wholly or not at all; a reader never sees half of it.
+
+        With `if_absent`, raises ObjectExists when the key is taken: of several writers at once exactly one wins.
+        """
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The bytes as they were put. Raises ObjectMissing, IntegrityError when a checksum does not hold."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether the key is there."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a key that is not there is no error."""
+        ...
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Remove every object under the prefix; returns how many there were."""
+        ...
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys under a prefix, in order."""
+        ...
+
+    def check(self) -> None:
+        """Prove with a small write and read that the store works. Raises StoreUnavailable or StoreFull."""
+        ...
