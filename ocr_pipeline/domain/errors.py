@@ -46,6 +46,18 @@ class ConfigurationError(PipelineError):
     code = "configuration"
 
 
+class InputMissing(PipelineError):
+    """A file, folder or prefix that was named is not there or may not be read."""
+
+    code = "input_missing"
+
+
+class OutputFailed(PipelineError):
+    """A result cannot be written where it was asked for."""
+
+    code = "output_failed"
+
+
 class Unavailable(PipelineError):
     """A service the pipeline needs does not answer. Trying later can help; no page is at fault."""
 

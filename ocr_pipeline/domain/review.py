@@ -13,15 +13,16 @@ from ocr_pipeline.domain.priorities import Priority
 
 
 class Resolution(StrEnum):
-    """How a person ended a review."""
+    """How a review ended: by a person, or withdrawn because the document was erased or cancelled."""
 
     CONFIRMED = "confirmed"
     CORRECTED = "corrected"
     UNREADABLE = "unreadable"
+    WITHDRAWN = "withdrawn"
 
     @property
     def page_state(self) -> PageState:
-        """The state the page takes."""
+        """The state the page takes when a person decides so. Raises ValueError for a withdrawn review."""
         return PageState(self.value)
 
 

@@ -6,6 +6,7 @@ Confidences are probabilities in [0, 1] that the text is exactly right.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -162,6 +163,18 @@ class PageText:
                 for block in self.blocks
             ],
         }
+
+    def to_bytes(self) -> bytes:
+        """Compact UTF-8 JSON, as it is sealed; read back by `from_bytes`."""
+        return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The page that `to_bytes` wrote. Raises ValueError for anything else."""
+        parsed = json.loads(data)
+        if not isinstance(parsed, dict):
+            raise ValueError("damaged page text")  # noqa: TRY004 - the bytes are wrong, not the caller's type
+        return cls.from_json(parsed)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:

@@ -1,0 +1,1 @@
+"""What several stages share in moving a document on: sending committed work, settling a document's state."""

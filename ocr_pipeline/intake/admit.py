@@ -1,0 +1,199 @@
+"""The intake stage: a received document becomes encrypted page images and queued pages, or a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ocr_pipeline.domain.audit import AuditEntry, AuditKind
+from ocr_pipeline.domain.documents import Document, DocumentState, RefusalReason
+from ocr_pipeline.domain.errors import NotFound, PipelineError, Refused
+from ocr_pipeline.domain.ids import DocumentId, PageRef, ReviewId, document_prefix, original_key, page_key
+from ocr_pipeline.domain.messages import IntakeTask
+from ocr_pipeline.domain.pages import Page, PageState
+from ocr_pipeline.domain.review import ReviewItem
+from ocr_pipeline.domain.sealing import Place, Purpose, WrappedKey
+from ocr_pipeline.flow.dispatch import Dispatch, Dispatcher, Outbox
+from ocr_pipeline.flow.settle import settle
+from ocr_pipeline.ports.clock import Clock, Ids
+from ocr_pipeline.ports.documents import DocumentOpener, OpenedPage
+from ocr_pipeline.ports.objects import ObjectStore
+from ocr_pipeline.ports.records import Records, UnitOfWork
+from ocr_pipeline.ports.vault import Vault
+
+ACTOR = "intake"
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRules:
+    """How often a document may be opened before it is refused, and whether pages without an image go to a person."""
+
+    max_attempts: int = 3
+    review: bool = True
+
+
+class AdmitDocument:
+    """Admits one document at a time. Safe between threads, and to repeat: only the first to finish has an effect."""
+
+    def __init__(
+        self,
+        records: Records,
+        store: ObjectStore,
+        vault: Vault,
+        opener: DocumentOpener,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        ids: Ids,
+        rules: AdmissionRules,
+    ) -> None:
+        self._records = records
+        self._store = store
+        self._vault = vault
+        self._opener = opener
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._ids = ids
+        self._rules = rules
+
+    def __call__(self, task: IntakeTask) -> None:
+        """Open the document and queue its pages.
+
+        Raises what the store, the vault and the database raise: the message is then tried again, and an outage
+        costs the document no attempt.
+        """
+        document = self._begin(task.document_id)
+        if document is None or document.key is None:
+            return
+        try:
+            pages = self._keep_pages(document, document.key)
+        except Refused as refusal:
+            self._refuse(document.id, refusal)
+        except PipelineError as error:
+            if not error.counts_attempt:
+                self._forgive(document.id)
+            raise
+        else:
+            self._queue_pages(document.id, pages)
+
+    def _begin(self, document_id: DocumentId) -> Document | None:
+        """Count the attempt; None when there is nothing (more) to do."""
+        with self._records() as uow:
+            try:
+                document = uow.documents.lock(document_id)
+            except NotFound:
+                return None
+            if document.state is not DocumentState.RECEIVED:
+                return None
+            if document.intake_attempts >= self._rules.max_attempts:
+                reason = RefusalReason.INTAKE_FAILED
+                self._record_refusal(uow, document, Refused(reason, "opening the file failed again and again"))
+                uow.commit()
+                return None
+            document = replace(document, intake_attempts=document.intake_attempts + 1)
+            uow.documents.save(document)
+            uow.commit()
+        return document
+
+    def _keep_pages(self, document: Document, key: WrappedKey) -> list[Page]:
+        """Store every page's image. Raises Refused, also where no page gives one."""
+        sealed = self._store.get(original_key(document.id))
+        content = self._vault.open(key, Place(document.id, Purpose.ORIGINAL), sealed)
+        with self._opener.open(content, document.media_type) as opened:
+            pages = [self._keep_page(PageRef(document.id, found.number), key, found) for found in opened.pages]
+        if not any(page.state is PageState.QUEUED for page in pages):
+            reason = pages[0].reasons[0] if pages else RefusalReason.NO_PAGES.value
+            raise Refused(reason, "no page of the file gives an image")
+        return pages
+
+    def _keep_page(self, ref: PageRef, key: WrappedKey, found: OpenedPage) -> Page:
+        now = self._clock.now()
+        layer = None
+        if found.text_layer is not None:
+            layer = self._vault.seal(key, Place.of(ref, Purpose.TEXT_LAYER), found.text_layer.encode())
+        if found.image is None:
+            state = PageState.IN_REVIEW if self._rules.review else PageState.FAILED
+            return Page(ref, state, now, reasons=(found.problem or "not_rendered",), text_layer=layer)
+        sealed = self._vault.seal(key, Place.of(ref, Purpose.PAGE_IMAGE), found.image.data)
+        self._store.put(page_key(ref), sealed)
+        return Page(
+            ref,
+            PageState.QUEUED,
+            now,
+            media_type=found.image.media_type,
+            width=found.image.width,
+            height=found.image.height,
+            dpi=found.image.dpi,
+            dispatch=1,
+            dispatched_at=now,
+            text_layer=layer,
+        )
+
+    def _queue_pages(self, document_id: DocumentId, pages: list[Page]) -> None:
+        now = self._clock.now()
+        outbox = Outbox()
+        with self._records() as uow:
+            document = uow.documents.lock(document_id)
+            if document.state is not DocumentState.RECEIVED:
+                return
+            document.check_transition(DocumentState.QUEUED)
+            document = replace(document, state=DocumentState.QUEUED, page_count=len(pages), updated_at=now)
+            uow.documents.save(document)
+            uow.pages.add(pages)
+            with_layer = sum(page.text_layer is not None for page in pages)
+            self._audit(uow, document_id, AuditKind.DOCUMENT_QUEUED, pages=len(pages), text_layers=with_layer)
+            for page in pages:
+                if page.state is PageState.QUEUED:
+                    outbox.pages.append(Dispatch.of(document, page))
+                else:
+                    self._set_aside(uow, document, page)
+            settle(uow, document, at=now, actor=ACTOR)
+            uow.commit()
+        self._dispatcher.send(outbox)
+
+    def _set_aside(self, uow: UnitOfWork, document: Document, page: Page) -> None:
+        kind = AuditKind.PAGE_IN_REVIEW if page.state is PageState.IN_REVIEW else AuditKind.PAGE_FAILED
+        self._audit(uow, document.id, kind, page=page.ref.number, reasons=list(page.reasons))
+        if page.state is PageState.IN_REVIEW:
+            review_id = ReviewId(self._ids.new())
+            uow.reviews.add(ReviewItem(review_id, page.ref, document.priority, page.reasons, None, page.updated_at))
+
+    def _refuse(self, document_id: DocumentId, refusal: Refused) -> None:
+        with self._records() as uow:
+            document = uow.documents.lock(document_id)
+            if document.state is not DocumentState.RECEIVED:
+                return
+            self._record_refusal(uow, document, refusal)
+            uow.commit()
+        self._store.delete_prefix(document_prefix(document_id) + "pages/")
+
+    def _record_refusal(self, uow: UnitOfWork, document: Document, refusal: Refused) -> None:
+        document.check_transition(DocumentState.REJECTED)
+        now = self._clock.now()
+        uow.documents.save(
+            replace(
+                document,
+                state=DocumentState.REJECTED,
+                reason=refusal.reason,
+                limit=refusal.limit,
+                updated_at=now,
+            )
+        )
+        self._audit(uow, document.id, AuditKind.DOCUMENT_REJECTED, reason=refusal.reason, limit=refusal.limit)
+
+    def _forgive(self, document_id: DocumentId) -> None:
+        """An outage is not the document's fault: give the attempt back."""
+        with self._records() as uow:
+            document = uow.documents.lock(document_id)
+            if document.intake_attempts:
+                uow.documents.save(replace(document, intake_attempts=document.intake_attempts - 1))
+                uow.commit()
+
+    def _audit(
+        self,
+        uow: UnitOfWork,
+        document_id: DocumentId,
+        kind: AuditKind,
+        *,
+        page: int | None = None,
+        **details: str | int | list[str] | None,
+    ) -> None:
+        uow.audit.append(AuditEntry(document_id, kind, self._clock.now(), ACTOR, page, tuple(details.items())))

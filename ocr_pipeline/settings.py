@@ -1,0 +1,245 @@
+"""Every setting of the pipeline in one frozen object.
+
+Sources, the later winning: defaults, a TOML file, environment variables (`OCR_PIPELINE_MIN_CONFIDENCE_THRESHOLD`,
+`OCR_PIPELINE_BROKER__URL`, ...), the command line. Secrets are never printed. Names that stand in the serving
+requirements are kept as they are there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from ocr_pipeline.domain.documents import MediaType
+from ocr_pipeline.domain.errors import ConfigurationError
+
+CONFIG_VARIABLE = "OCR_PIPELINE_CONFIG"
+DEFAULT_CONFIG = Path("ocr-pipeline.toml")
+
+_FORMAT_NAMES = {"png": MediaType.PNG, "jpeg": MediaType.JPEG, "tiff": MediaType.TIFF, "pdf": MediaType.PDF}
+Format = Literal["png", "jpeg", "tiff", "pdf"]
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _resolution(value: object) -> object:
+    if isinstance(value, str):
+        width, _, height = value.lower().partition("x")
+        return (width, height)
+    return value
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BrokerSettings(_Group):
+    """RabbitMQ. Without a URL the pipeline runs embedded, in one process."""
+
+    url: SecretStr | None = None
+    queue_type: Literal["quorum", "classic"] = "quorum"
+    delivery_limit: int = Field(20, ge=1)
+    max_lane_depth: int = Field(100_000, ge=1)
+
+
+class DatabaseSettings(_Group):
+    """PostgreSQL. Without a URL one is started under the data directory."""
+
+    url: SecretStr | None = None
+    pool_size: int = Field(10, ge=1)
+    statement_timeout_seconds: float = Field(30.0, gt=0)
+    lock_timeout_seconds: float = Field(10.0, gt=0)
+
+
+class StorageSettings(_Group):
+    """Where encrypted objects lie: a local directory, or an S3 bucket."""
+
+    kind: Literal["local", "s3"] = "local"
+    path: Path | None = None
+    bucket: str = "ocr-pipeline"
+    prefix: str = ""
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+
+
+class KeySettings(_Group):
+    """What wraps the documents' data keys: a local key file, or AWS KMS."""
+
+    provider: Literal["file", "aws_kms"] = "file"
+    path: Path | None = None
+    kms_key_id: str | None = None
+    kms_fingerprint_key_id: str | None = None
+    kms_endpoint_url: str | None = None
+    kms_region: str = "us-east-1"
+    cache_entries: int = Field(256, ge=0)
+    cache_seconds: float = Field(300.0, ge=0)
+
+    @model_validator(mode="after")
+    def _kms_is_named(self) -> Self:
+        if self.provider == "aws_kms" and not (self.kms_key_id and self.kms_fingerprint_key_id):
+            raise ValueError("keys.provider aws_kms needs keys.kms_key_id and keys.kms_fingerprint_key_id")
+        return self
+
+
+class EngineSettings(_Group):
+    """The recogniser: `cpu` is built in, others come by the `ocr_pipeline.engines` entry point."""
+
+    name: str = "cpu"
+    tessdata: Path | None = None
+
+
+class WorkerSettings(_Group):
+    """A recognition worker: pages at once, slots that bulk may not take, seconds to finish in when told to stop."""
+
+    slots: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 2), ge=1)
+    reserved_slots: int = Field(0, ge=0)
+    shutdown_seconds: float = Field(30.0, ge=0)
+    bulk_patience_seconds: float = Field(600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _bulk_keeps_a_slot(self) -> Self:
+        if self.reserved_slots >= self.slots:
+            raise ValueError("worker.reserved_slots must leave bulk at least one of worker.slots")
+        return self
+
+
+class IntakeSettings(_Group):
+    """Bounds on hostile files, beyond those named in the requirements."""
+
+    max_file_bytes: int = Field(20 * 1024 * 1024, ge=1)
+    max_source_pixels: int = Field(100_000_000, ge=1)
+    memory_bytes: int = Field(1024**3, ge=256 * 1024**2)
+    document_seconds: float = Field(25.0, gt=0)
+    page_seconds: float = Field(10.0, gt=0)
+    render_dpi: int = Field(200, ge=72, le=600)
+    max_attempts: int = Field(3, ge=1)
+
+
+class RetrySettings(_Group):
+    """How often and when a failed page is tried again."""
+
+    max_attempts: int = Field(3, ge=1)
+    first_delay_seconds: float = Field(2.0, ge=0)
+    longest_delay_seconds: float = Field(300.0, ge=0)
+    outage_delay_seconds: float = Field(10.0, ge=0)
+    max_suspicions: int = Field(3, ge=1)
+
+
+class ReviewSettings(_Group):
+    """Human review: how long a claim holds."""
+
+    lease_minutes: float = Field(15.0, gt=0)
+
+
+class ReconcileSettings(_Group):
+    """The sweep: how often, and after how long without an outcome a sent message counts as lost."""
+
+    interval_seconds: float = Field(15.0, gt=0)
+    stalled_after_seconds: float = Field(1800.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """All settings. Build it with `load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OCR_PIPELINE_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+    toml_source: ClassVar[Path | None] = None
+
+    data_dir: Path = Path("~/.local/share/ocr-pipeline")
+    client_id: str = Field("local", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+
+    max_image_resolution: Annotated[tuple[int, int], BeforeValidator(_resolution)] = (2048, 2048)
+    supported_formats: Annotated[tuple[Format, ...], BeforeValidator(_split)] = ("png", "jpeg", "tiff", "pdf")
+    max_pages_per_request: int = Field(20, ge=1)
+    request_timeout_seconds: float = Field(30.0, gt=0)
+    min_confidence_threshold: float = Field(0.85, ge=0, le=1)
+    enable_human_review_routing: bool = True
+    enable_request_logging: bool = True
+    log_contains_phi: Literal[False] = False
+    enable_encryption_at_rest: Literal[True] = True
+    audit_trail_enabled: Literal[True] = True
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"
+
+    broker: BrokerSettings = Field(default_factory=BrokerSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    keys: KeySettings = Field(default_factory=KeySettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
+    reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)
+
+    @property
+    def home(self) -> Path:
+        """The data directory, absolute."""
+        return self.data_dir.expanduser().absolute()
+
+    @property
+    def object_dir(self) -> Path:
+        """Where the local object store lies."""
+        return (self.storage.path or self.home / "objects").expanduser().absolute()
+
+    @property
+    def key_file(self) -> Path:
+        """The local key file."""
+        return (self.keys.path or self.home / "keys.json").expanduser().absolute()
+
+    @property
+    def media_types(self) -> frozenset[MediaType]:
+        """The formats taken in."""
+        return frozenset(_FORMAT_NAMES[name] for name in self.supported_formats)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether everything runs in one process, with no broker."""
+        return self.broker.url is None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line over environment over TOML file."""
+        del dotenv_settings, file_secret_settings
+        if cls.toml_source is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.toml_source)
+
+
+def load(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this process: from `config`, else the file named by OCR_PIPELINE_CONFIG, else ocr-pipeline.toml.
+
+    Raises ConfigurationError naming each wrong setting, never its value.
+    """
+    named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    path = named or DEFAULT_CONFIG
+    if named is not None and not path.is_file():
+        raise ConfigurationError("the settings file that was named is not there or cannot be read")
+    source = type("Settings", (Settings,), {"toml_source": path if path.is_file() else None, "__doc__": None})
+    try:
+        built = source(**dict(overrides or {}))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}" for each in error.errors())
+        raise ConfigurationError(f"wrong settings: {wrong}") from None
+    except ValueError:
+        raise ConfigurationError("the settings file or an environment variable cannot be read as settings") from None
+    assert isinstance(built, Settings)  # noqa: S101 - narrows the dynamic subclass
+    return built
