@@ -1,0 +1,17 @@
+"""The one place that builds adapters from settings, wires the use cases, and closes everything again."""
+
+from ocr_pipeline.bootstrap.application import Application, application
+from ocr_pipeline.bootstrap.checks import Finding, examine
+from ocr_pipeline.bootstrap.stages import intake_stage, reader, recognition_stage, reconcile_stage, results_stage
+
+__all__ = [
+    "Application",
+    "Finding",
+    "application",
+    "examine",
+    "intake_stage",
+    "reader",
+    "recognition_stage",
+    "reconcile_stage",
+    "results_stage",
+]

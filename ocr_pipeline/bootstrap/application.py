@@ -1,0 +1,173 @@
+"""Everything a person at a command line (or a service acting for one) can do, wired and ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from ocr_pipeline.adapters.clock import RandomIds, SystemClock
+from ocr_pipeline.adapters.files.inputs import local_inputs
+from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
+from ocr_pipeline.adapters.objects.s3_source import S3Source
+from ocr_pipeline.adapters.postgres.migrate import migrate
+from ocr_pipeline.adapters.queues.local import LocalStages
+from ocr_pipeline.adapters.queues.standby import StandbyQueue
+from ocr_pipeline.bootstrap import adapters, stages
+from ocr_pipeline.bootstrap.embedded import EmbeddedWorkers
+from ocr_pipeline.domain.errors import ConfigurationError, InputMissing
+from ocr_pipeline.flow.dispatch import Dispatcher
+from ocr_pipeline.intake.submit import SubmitDocument, UploadLimits
+from ocr_pipeline.operations.erase import EraseDocument
+from ocr_pipeline.operations.reconcile import Reconcile, Reconciled
+from ocr_pipeline.operations.rewrap import RewrapKeys
+from ocr_pipeline.operations.run import FollowRun, RunRules, Submit
+from ocr_pipeline.operations.verify import VerifyAudit
+from ocr_pipeline.ports.inputs import InputFile
+from ocr_pipeline.ports.objects import ObjectStore
+from ocr_pipeline.ports.records import Records
+from ocr_pipeline.ports.vault import KeyProvider, Vault
+from ocr_pipeline.results.read import ReadDocument
+from ocr_pipeline.review.desk import ReviewDesk
+from ocr_pipeline.settings import Settings
+
+_EMBEDDED_SWEEP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The use cases over one set of adapters, open for as long as `application` is."""
+
+    settings: Settings
+    records: Records
+    store: ObjectStore
+    vault: Vault
+    keys: KeyProvider
+    dispatcher: Dispatcher
+    standby: StandbyQueue | None
+    submit: SubmitDocument
+    read: ReadDocument
+    desk: ReviewDesk
+    erase: EraseDocument
+    rewrap: RewrapKeys
+    verify: VerifyAudit
+    reconcile: Reconcile
+
+    @property
+    def threshold(self) -> float:
+        """The confidence below which a page goes to a person."""
+        return self.settings.min_confidence_threshold
+
+    def inputs(self, name: str) -> Iterator[InputFile]:
+        """The files that a path, pattern or s3:// address names. Raises InputMissing, StoreUnavailable."""
+        if name.startswith("s3://"):
+            yield from self._s3_inputs(name)
+        else:
+            yield from local_inputs(name)
+
+    def current_key_id(self) -> str:
+        """The id of the key that wraps new data keys."""
+        return self.keys.current_key_id
+
+    def follow(self, submit: Submit, wait: Callable[[float], None]) -> FollowRun:
+        """A bulk run that takes files in by `submit` and passes time by `wait`."""
+        return FollowRun(self.records, submit, wait, SystemClock(), RunRules())
+
+    @contextmanager
+    def workers(self) -> Iterator[Callable[[float], None]]:
+        """Work goes on in here: by this process when embedded, by the broker's workers otherwise.
+
+        Gives a function that passes so many seconds. Raises EngineUnavailable when the recogniser cannot work.
+        """
+        if self.standby is None:
+            yield time.sleep
+            return
+        with ExitStack() as stack:
+            workers = EmbeddedWorkers(
+                self.settings.home / "worker.lock",
+                self.standby,
+                lambda: self._local_stages(stack),
+                threads=self.settings.worker.slots,
+                sweep_seconds=_EMBEDDED_SWEEP_SECONDS,
+                shutdown_seconds=self.settings.worker.shutdown_seconds,
+            )
+            yield stack.enter_context(workers).wait
+
+    def rotate_key(self) -> str:
+        """Make a new wrapping key; returns its id. Raises ConfigurationError where the provider rotates by itself."""
+        if not isinstance(self.keys, LocalFileKeyProvider):
+            raise ConfigurationError("this key provider rotates its keys itself; use --rewrap-only after that")
+        return self.keys.rotate()
+
+    def migrate(self) -> None:
+        """Bring the database to this version's schema. An embedded one is brought there whenever it starts."""
+        if self.settings.database.url is not None:
+            migrate(self.settings.database.url.get_secret_value())
+
+    def _s3_inputs(self, address: str) -> Iterator[InputFile]:
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        if not bucket:
+            raise InputMissing("an S3 address looks like s3://bucket/prefix")
+        source = S3Source(adapters.s3_endpoint(self.settings).client(), bucket, prefix)
+        most = self.settings.intake.max_file_bytes
+        empty = True
+        for found in source.list():
+            empty = False
+            label = found.key.removeprefix(prefix).lstrip("/") or found.key.rpartition("/")[2]
+            yield InputFile(label, found.size, partial(source.fetch, found, most))
+        if empty:
+            raise InputMissing("there is no file under that S3 address")
+
+    def _local_stages(self, stack: ExitStack) -> LocalStages:
+        engine = adapters.engine(self.settings, stack)
+        sweeps = count()
+
+        def sweep() -> Reconciled:
+            # The queue of the process before this one is gone with it, so the first sweep takes everything.
+            return self.reconcile(lost_broker=next(sweeps) == 0)
+
+        return LocalStages(
+            admit=stages.admit_document(self.settings, self.records, self.store, self.vault, self.dispatcher, stack),
+            recognise=stages.recognise_page(self.settings, self.store, self.vault, engine),
+            apply=stages.apply_report(self.settings, self.records, self.dispatcher),
+            sweep=sweep,
+            check_engine=engine.check,
+        )
+
+
+@contextmanager
+def application(settings: Settings, *, check: bool = True) -> Iterator[Application]:
+    """Build everything from settings, and close it at the end.
+
+    Raises what an adapter raises that cannot work; with `check` also DatabaseUnavailable for another schema.
+    """
+    with ExitStack() as stack:
+        records = adapters.records(settings, adapters.database_url(settings, stack), stack)
+        if check:
+            records.check()
+        standby = StandbyQueue() if settings.embedded else None
+        dispatcher = Dispatcher(standby or adapters.broker_queue(settings, stack), records)
+        store = adapters.object_store(settings)
+        keys = adapters.key_provider(settings, stack)
+        vault = adapters.vault(settings, keys)
+        clock = SystemClock()
+        limits = UploadLimits(settings.intake.max_file_bytes, settings.media_types)
+        yield Application(
+            settings=settings,
+            records=records,
+            store=store,
+            vault=vault,
+            keys=keys,
+            dispatcher=dispatcher,
+            standby=standby,
+            submit=SubmitDocument(records, store, vault, dispatcher, clock, RandomIds(), limits),
+            read=ReadDocument(records, vault, clock),
+            desk=ReviewDesk(records, store, vault, clock, stages.lease(settings)),
+            erase=EraseDocument(records, store, clock),
+            rewrap=RewrapKeys(records, vault, clock),
+            verify=VerifyAudit(records),
+            reconcile=stages.reconcile(settings, records, dispatcher),
+        )

@@ -1,0 +1,105 @@
+"""Commands for operators: audit verify, reconcile, keys rotate, migrate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ocr_pipeline.cli.console import Printer
+from ocr_pipeline.cli.documents import JsonOption
+from ocr_pipeline.cli.exits import Exit
+from ocr_pipeline.cli.session import document_id, session_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands and groups."""
+    app.command()(reconcile)
+    app.command()(migrate)
+    audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
+    audit.command("verify")(audit_verify)
+    app.add_typer(audit, name="audit")
+    keys = typer.Typer(no_args_is_help=True, help="The keys that protect documents at rest.")
+    keys.command("rotate")(keys_rotate)
+    app.add_typer(keys, name="keys")
+
+
+def audit_verify(
+    context: typer.Context,
+    document: Annotated[str | None, typer.Argument(metavar="[DOCUMENT]", help="Check only this document.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that no audit event was changed, dropped or moved. Leaves with 7 when one was."""
+    printer = Printer(as_json=as_json)
+    chains = events = 0
+    faults = []
+    with session_of(context).open() as app:
+        for check in app.verify(None if document is None else document_id(document)):
+            chains += 1
+            events += check.events
+            if check.fault is not None:
+                faults.append(check.fault)
+                printer.remark(f"{check.document_id}: event {check.fault.sequence}: {check.fault.problem}")
+    verdict = "intact" if not faults else f"{len(faults)} BROKEN"
+    printer.answer(
+        {
+            "documents": chains,
+            "events": events,
+            "broken": [
+                {"document_id": str(fault.document_id), "sequence": fault.sequence, "problem": fault.problem}
+                for fault in faults
+            ],
+        },
+        f"audit trail: {chains} documents, {events} events, {verdict}",
+    )
+    if faults:
+        raise typer.Exit(Exit.NOT_INTACT)
+
+
+def reconcile(
+    context: typer.Context,
+    lost_broker: Annotated[
+        bool, typer.Option("--lost-broker", help="The broker lost its queues: send everything unfinished again.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find work that Postgres knows of and the queues may not, and send it again."""
+    with session_of(context).open() as app:
+        done = app.reconcile(lost_broker=lost_broker)
+    Printer(as_json=as_json).answer(
+        {"documents": done.documents, "pages": done.pages, "complete": done.complete},
+        f"sent again: {done.documents} documents, {done.pages} pages",
+    )
+    if not done.complete:
+        raise typer.Exit(Exit.UNAVAILABLE)
+
+
+def keys_rotate(
+    context: typer.Context,
+    rewrap_only: Annotated[
+        bool, typer.Option("--rewrap-only", help="Make no new key; finish a rotation that was interrupted.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new wrapping key and wrap every document's data key under it. Objects are not touched."""
+    session, printer = session_of(context), Printer(as_json=as_json)
+    seen = rewrapped = 0
+    with session.open() as app:
+        key_id = app.current_key_id() if rewrap_only else app.rotate_key()
+        for step in app.rewrap(actor=session.actor):
+            seen += 1
+            rewrapped += step.rewrapped
+            if seen % 1000 == 0:
+                printer.remark(f"{seen} documents seen, {rewrapped} rewrapped")
+    printer.answer(
+        {"key_id": key_id, "documents": seen, "rewrapped": rewrapped},
+        f"current key {key_id}: {rewrapped} of {seen} documents rewrapped",
+    )
+
+
+def migrate(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Bring the database to the schema of this version."""
+    session = session_of(context)
+    with session.open() as app:
+        app.migrate()
+    Printer(as_json=as_json).answer({"migrated": True}, "the database has the schema of this version")

@@ -1,0 +1,104 @@
+"""How a long run shows itself: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ocr_pipeline.operations.run import Progress as RunProgress
+
+_PLAIN_INTERVAL = 5.0
+
+
+class RunDisplay(Protocol):
+    """Shows where a run stands."""
+
+    def update(self, progress: RunProgress, confidence: float | None) -> None:
+        """Show this. `confidence` is the mean over the pages read so far, None before the first."""
+        ...
+
+    def remark(self, text: str) -> None:
+        """Show a line that stays."""
+        ...
+
+
+def describe(progress: RunProgress, confidence: float | None) -> str:
+    """One line: pages, speed, confidence, review count, time left."""
+    speed = progress.pages_done / progress.elapsed if progress.elapsed > 0 else 0.0
+    parts = [f"{progress.settled + progress.turned_away}/{progress.files} files"]
+    parts.append(f"{progress.pages_done}/{progress.pages} pages")
+    parts.append(f"{speed:.2f} pages/s")
+    if confidence is not None:
+        parts.append(f"confidence {confidence:.2f}")
+    parts.append(f"{progress.in_review} in review")
+    left = seconds_left(progress)
+    if left is not None:
+        parts.append(f"{_clock(left)} left")
+    return ", ".join(parts)
+
+
+def seconds_left(progress: RunProgress) -> float | None:
+    """Elapsed time scaled by the files still to settle; None before there is anything to go by."""
+    done = progress.settled + progress.turned_away
+    if not done or done >= progress.files:
+        return None
+    return progress.elapsed / done * (progress.files - done)
+
+
+@contextmanager
+def run_display(console: Console, *, quiet: bool) -> Iterator[RunDisplay]:
+    """A bar where the console is a terminal, lines elsewhere, nothing when quiet."""
+    if quiet:
+        yield _Silent()
+    elif console.is_terminal:
+        columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            yield _Bar(bar)
+    else:
+        yield _Lines(console)
+
+
+class _Silent:
+    def update(self, progress: RunProgress, confidence: float | None) -> None:
+        pass
+
+    def remark(self, text: str) -> None:
+        pass
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next = time.monotonic() + _PLAIN_INTERVAL
+
+    def update(self, progress: RunProgress, confidence: float | None) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _PLAIN_INTERVAL
+            self.remark(describe(progress, confidence))
+
+    def remark(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+
+class _Bar:
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("starting", total=None)
+
+    def update(self, progress: RunProgress, confidence: float | None) -> None:
+        done = progress.settled + progress.turned_away
+        self._bar.update(self._task, total=progress.files, completed=done, description=describe(progress, confidence))
+
+    def remark(self, text: str) -> None:
+        self._bar.console.print(text, markup=False)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

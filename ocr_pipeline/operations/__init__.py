@@ -1,0 +1,1 @@
+"""What operators do over many documents: bulk runs, reconcile, erasure, key rotation, audit, evaluation."""

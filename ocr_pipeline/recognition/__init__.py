@@ -1,0 +1,1 @@
+"""The recognition stage: one page is read, guarded and given a confidence."""

@@ -1,0 +1,77 @@
+"""The recognition stage: one page is fetched, read, judged on its merits and sealed again.
+
+It holds no database credentials. What it learns goes into a report; what follows from it is decided by the results
+stage alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ocr_pipeline.domain.errors import PipelineError
+from ocr_pipeline.domain.ids import page_key
+from ocr_pipeline.domain.messages import PageFailed, PageRead, RecognitionTask
+from ocr_pipeline.domain.retries import Failure
+from ocr_pipeline.domain.sealing import Place, Purpose
+from ocr_pipeline.domain.text import PageText
+from ocr_pipeline.ports.clock import Clock
+from ocr_pipeline.ports.engine import Engine, PageImage, RecognitionOptions
+from ocr_pipeline.ports.objects import ObjectStore
+from ocr_pipeline.ports.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A page as it will be kept, with its doubts marked, and what a verdict needs to know of it."""
+
+    page: PageText
+    confidence: float
+    blank: bool
+    reasons: tuple[str, ...]
+
+
+Assess = Callable[[PageText], Assessment]
+
+
+class RecognisePage:
+    """Reads one page at a time; as many threads may call it as the engine has slots."""
+
+    def __init__(
+        self, store: ObjectStore, vault: Vault, engine: Engine, assess: Assess, clock: Clock, timeout: float
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._assess = assess
+        self._clock = clock
+        self._timeout = timeout
+        self.engine = engine
+
+    def __call__(self, task: RecognitionTask) -> PageRead | PageFailed:
+        """Read the page of a task. Any failure is reported, none is raised."""
+        started = self._clock.monotonic()
+        try:
+            assessment = self._assess(self._read(task))
+            sealed = self._seal(task, assessment.page)
+        except PipelineError as error:
+            return PageFailed(task.page, task.attempt, task.dispatch, Failure.of(error))
+        return PageRead(
+            task.page,
+            task.attempt,
+            task.dispatch,
+            sealed,
+            assessment.confidence,
+            assessment.blank,
+            assessment.reasons,
+            assessment.page.engine,
+            self._clock.monotonic() - started,
+        )
+
+    def _read(self, task: RecognitionTask) -> PageText:
+        sealed = self._store.get(page_key(task.page))
+        image = self._vault.open(task.key, Place.of(task.page, Purpose.PAGE_IMAGE), sealed)
+        options = RecognitionOptions(task.attempt, self._timeout, task.priority.value)
+        return self.engine.recognise(PageImage(image, task.media_type, task.width, task.height, task.dpi), options)
+
+    def _seal(self, task: RecognitionTask, page: PageText) -> bytes:
+        return self._vault.seal(task.key, Place.of(task.page, Purpose.PAGE_TEXT), page.to_bytes())
