@@ -1,35 +1,36 @@
-"""Adapters from settings. Whatever must be closed is handed to the ExitStack that the caller owns."""
+"""Adapters from settings. Whatever must be closed is handed to the ExitStack that the caller owns.
+
+Adapters over large libraries are imported where they are chosen: a command pays only for what it uses.
+"""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL
 
 from ocr_pipeline.adapters.documents.limits import OpenerLimits
 from ocr_pipeline.adapters.documents.opener import ChildProcessOpener
-from ocr_pipeline.adapters.engines.cpu import build as build_cpu
-from ocr_pipeline.adapters.keys.aws_kms import AwsKmsKeyProvider, KmsEndpoint
 from ocr_pipeline.adapters.keys.data_key_cache import DataKeyCache
 from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
 from ocr_pipeline.adapters.keys.vault import AesGcmVault
 from ocr_pipeline.adapters.objects.local import LocalObjectStore
-from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
-from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
 from ocr_pipeline.adapters.postgres.embedded import EmbeddedPostgres
 from ocr_pipeline.adapters.postgres.engine import create_pool
 from ocr_pipeline.adapters.postgres.migrate import migrate
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
-from ocr_pipeline.adapters.queues.celery_queue import CeleryWorkQueue
-from ocr_pipeline.adapters.queues.topology import Topology
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.ports.engine import Engine
 from ocr_pipeline.ports.objects import ObjectStore
 from ocr_pipeline.ports.vault import KeyProvider
 from ocr_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
+    from ocr_pipeline.adapters.queues.celery_queue import CeleryWorkQueue
+    from ocr_pipeline.adapters.queues.topology import Topology
 
 ENGINE_GROUP = "ocr_pipeline.engines"
 """The entry point group by which other packages bring engines: factories called with `slots` and `engine.options`."""
@@ -42,6 +43,8 @@ def object_store(settings: Settings) -> ObjectStore:
         local = LocalObjectStore(settings.object_dir)
         local.prepare()
         return local
+    from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
+
     store = S3ObjectStore(s3_endpoint(settings).client(), storage.bucket, storage.prefix)
     store.prepare(create_bucket=storage.create_bucket)
     return store
@@ -49,6 +52,8 @@ def object_store(settings: Settings) -> ObjectStore:
 
 def s3_endpoint(settings: Settings) -> S3Endpoint:
     """How to reach the S3 server of the settings."""
+    from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
+
     storage = settings.storage
     return S3Endpoint(
         endpoint_url=storage.endpoint_url,
@@ -69,6 +74,8 @@ def key_provider(settings: Settings, stack: ExitStack) -> KeyProvider:
         return LocalFileKeyProvider(settings.key_file)
     if keys.kms_key_id is None or keys.kms_fingerprint_key_id is None:
         raise ConfigurationError("keys.kms_key_id and keys.kms_fingerprint_key_id must be set")
+    from ocr_pipeline.adapters.keys.aws_kms import AwsKmsKeyProvider, KmsEndpoint
+
     client = KmsEndpoint(endpoint_url=keys.kms_endpoint_url, region=keys.kms_region).client()
     provider = AwsKmsKeyProvider(client, keys.kms_key_id, keys.kms_fingerprint_key_id)
     stack.callback(provider.close)
@@ -109,6 +116,8 @@ def broker_queue(settings: Settings, stack: ExitStack) -> CeleryWorkQueue:
     """The queue over RabbitMQ. Raises ConfigurationError without a broker URL."""
     if settings.broker.url is None:
         raise ConfigurationError("broker.url is not set: there is no broker to reach")
+    from ocr_pipeline.adapters.queues.celery_queue import CeleryWorkQueue
+
     queue = CeleryWorkQueue(settings.broker.url.get_secret_value(), topology(settings))
     stack.callback(queue.close)
     return queue
@@ -116,6 +125,8 @@ def broker_queue(settings: Settings, stack: ExitStack) -> CeleryWorkQueue:
 
 def topology(settings: Settings) -> Topology:
     """The lanes of the settings."""
+    from ocr_pipeline.adapters.queues.topology import Topology
+
     broker = settings.broker
     return Topology(
         queue_type=broker.queue_type, delivery_limit=broker.delivery_limit, max_lane_depth=broker.max_lane_depth
@@ -143,15 +154,12 @@ def opener(settings: Settings, stack: ExitStack) -> ChildProcessOpener:
 
 def engine(settings: Settings, stack: ExitStack) -> Engine:
     """The recogniser named in the settings. Raises ConfigurationError for an unknown one, EngineUnavailable."""
+    found = {point.name: point for point in entry_points(group=ENGINE_GROUP)}
+    if settings.engine.name not in found:
+        raise ConfigurationError(f"engine.name names no installed engine; there are: {', '.join(sorted(found))}")
     options: dict[str, Any] = dict(settings.engine.options)
-    if settings.engine.name == "cpu":
-        tessdata: Path | None = settings.engine.tessdata
-        built: Engine = build_cpu(slots=settings.worker.slots, tessdata=tessdata, **options)
-    else:
-        found = {point.name: point for point in entry_points(group=ENGINE_GROUP)}
-        if settings.engine.name not in found:
-            known = ", ".join(sorted({"cpu", *found}))
-            raise ConfigurationError(f"engine.name names no installed engine; there are: {known}")
-        built = found[settings.engine.name].load()(slots=settings.worker.slots, **options)
+    if settings.engine.tessdata is not None:
+        options["tessdata"] = settings.engine.tessdata
+    built: Engine = found[settings.engine.name].load()(slots=settings.worker.slots, **options)
     stack.callback(built.close)
     return built

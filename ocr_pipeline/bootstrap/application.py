@@ -10,9 +10,9 @@ from functools import partial
 from itertools import count
 
 from ocr_pipeline.adapters.clock import RandomIds, SystemClock
+from ocr_pipeline.adapters.engines.deferred import DeferredEngine
 from ocr_pipeline.adapters.files.inputs import local_inputs
 from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
-from ocr_pipeline.adapters.objects.s3_source import S3Source
 from ocr_pipeline.adapters.postgres.migrate import migrate
 from ocr_pipeline.adapters.queues.local import LocalStages
 from ocr_pipeline.adapters.queues.standby import StandbyQueue
@@ -26,6 +26,7 @@ from ocr_pipeline.operations.reconcile import Reconcile, Reconciled
 from ocr_pipeline.operations.rewrap import RewrapKeys
 from ocr_pipeline.operations.run import FollowRun, RunRules, Submit
 from ocr_pipeline.operations.verify import VerifyAudit
+from ocr_pipeline.ports.engine import Engine
 from ocr_pipeline.ports.inputs import InputFile
 from ocr_pipeline.ports.objects import ObjectStore
 from ocr_pipeline.ports.records import Records
@@ -86,10 +87,12 @@ class Application:
             yield time.sleep
             return
         with ExitStack() as stack:
+            engine = DeferredEngine(lambda: adapters.engine(self.settings, stack))
             workers = EmbeddedWorkers(
                 self.settings.home / "worker.lock",
                 self.standby,
-                lambda: self._local_stages(stack),
+                lambda: self._local_stages(engine, stack),
+                engine.raise_failure,
                 threads=self.settings.worker.slots,
                 sweep_seconds=_EMBEDDED_SWEEP_SECONDS,
                 shutdown_seconds=self.settings.worker.shutdown_seconds,
@@ -108,6 +111,8 @@ class Application:
             migrate(self.settings.database.url.get_secret_value())
 
     def _s3_inputs(self, address: str) -> Iterator[InputFile]:
+        from ocr_pipeline.adapters.objects.s3_source import S3Source
+
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         if not bucket:
             raise InputMissing("an S3 address looks like s3://bucket/prefix")
@@ -121,8 +126,7 @@ class Application:
         if empty:
             raise InputMissing("there is no file under that S3 address")
 
-    def _local_stages(self, stack: ExitStack) -> LocalStages:
-        engine = adapters.engine(self.settings, stack)
+    def _local_stages(self, engine: Engine, stack: ExitStack) -> LocalStages:
         sweeps = count()
 
         def sweep() -> Reconciled:

@@ -17,7 +17,7 @@ from ocr_pipeline.adapters.queues.standby import StandbyQueue
 class EmbeddedWorkers:
     """Works when no other process of this data directory does, and takes over when that one ends.
 
-    `stages` is called once work begins, so that a process that only waits loads no recogniser. A lock on a file says
+    `stages` is called once work begins; `raise_failure` raises what makes all work impossible. A lock on a file says
     who is at work; the kernel frees it however the process ends.
     """
 
@@ -26,6 +26,7 @@ class EmbeddedWorkers:
         lock_file: Path,
         queue: StandbyQueue,
         stages: Callable[[], LocalStages],
+        raise_failure: Callable[[], None],
         *,
         threads: int,
         sweep_seconds: float,
@@ -34,6 +35,7 @@ class EmbeddedWorkers:
         self._lock_file = lock_file
         self._queue = queue
         self._stages = stages
+        self._raise_failure = raise_failure
         self._threads = threads
         self._sweep_seconds = sweep_seconds
         self._shutdown_seconds = shutdown_seconds
@@ -56,7 +58,11 @@ class EmbeddedWorkers:
             self._lock = None
 
     def wait(self, seconds: float) -> None:
-        """Let work go on for a while; take over when the process that was at work is gone."""
+        """Let work go on for a while; take over when the process that was at work is gone.
+
+        Raises what makes all work impossible.
+        """
+        self._raise_failure()
         if self._worker is None:
             self._try_to_work()
         time.sleep(seconds)
