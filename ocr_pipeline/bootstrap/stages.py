@@ -18,7 +18,7 @@ from ocr_pipeline.ports.engine import Engine
 from ocr_pipeline.ports.objects import ObjectStore
 from ocr_pipeline.ports.records import Records
 from ocr_pipeline.ports.vault import Vault
-from ocr_pipeline.recognition.assess import assess
+from ocr_pipeline.recognition.assess import AssessmentRules, AssessPage
 from ocr_pipeline.recognition.recognise import RecognisePage
 from ocr_pipeline.results.apply import ApplyReport
 from ocr_pipeline.settings import Settings
@@ -93,7 +93,9 @@ def admit_document(
 
 def recognise_page(settings: Settings, store: ObjectStore, vault: Vault, engine: Engine) -> RecognisePage:
     """The recognition use case."""
-    return RecognisePage(store, vault, engine, assess, SystemClock(), settings.request_timeout_seconds)
+    return RecognisePage(
+        store, vault, engine, AssessPage(AssessmentRules()), SystemClock(), settings.request_timeout_seconds
+    )
 
 
 def apply_report(settings: Settings, records: Records, dispatcher: Dispatcher) -> ApplyReport:

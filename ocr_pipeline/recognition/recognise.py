@@ -7,7 +7,6 @@ stage alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ocr_pipeline.domain.errors import PipelineError
 from ocr_pipeline.domain.ids import page_key
@@ -19,17 +18,7 @@ from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.engine import Engine, PageImage, RecognitionOptions
 from ocr_pipeline.ports.objects import ObjectStore
 from ocr_pipeline.ports.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A page as it will be kept, with its doubts marked, and what a verdict needs to know of it."""
-
-    page: PageText
-    confidence: float
-    blank: bool
-    reasons: tuple[str, ...]
-
+from ocr_pipeline.recognition.assess import Assessment
 
 Assess = Callable[[PageText], Assessment]
 

@@ -31,7 +31,8 @@ from ocr_pipeline.intake.submit import Receipt, SubmitDocument, Upload, UploadLi
 from ocr_pipeline.operations.reconcile import Reconcile
 from ocr_pipeline.ports.documents import OpenedDocument, OpenedPage
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
-from ocr_pipeline.recognition.recognise import Assessment, RecognisePage
+from ocr_pipeline.recognition.assess import Assessment
+from ocr_pipeline.recognition.recognise import RecognisePage
 from ocr_pipeline.results.apply import ApplyReport
 from ocr_pipeline.results.read import ReadDocument
 from ocr_pipeline.review.desk import ReviewDesk
