@@ -15,6 +15,12 @@ from typing import Any, TextIO
 import structlog
 
 _OURS = ("ocr_pipeline", "workers")
+_QUIET = {
+    "botocore": logging.WARNING,
+    "boto3": logging.WARNING,
+    "s3transfer": logging.WARNING,
+    "urllib3": logging.ERROR,
+}
 
 
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
@@ -43,6 +49,8 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -65,6 +65,7 @@ class StorageSettings(_Group):
     path: Path | None = None
     bucket: str = "ocr-pipeline"
     prefix: str = ""
+    create_bucket: bool = False
     endpoint_url: str | None = None
     region: str = "us-east-1"
     access_key: SecretStr | None = None
@@ -80,8 +81,8 @@ class KeySettings(_Group):
     kms_fingerprint_key_id: str | None = None
     kms_endpoint_url: str | None = None
     kms_region: str = "us-east-1"
-    cache_entries: int = Field(256, ge=0)
-    cache_seconds: float = Field(300.0, ge=0)
+    cache_entries: int = Field(64, ge=0)
+    cache_seconds: float = Field(60.0, ge=0)
 
     @model_validator(mode="after")
     def _kms_is_named(self) -> Self:
@@ -95,6 +96,7 @@ class EngineSettings(_Group):
 
     name: str = "cpu"
     tessdata: Path | None = None
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
 class WorkerSettings(_Group):

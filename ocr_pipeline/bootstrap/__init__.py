@@ -1,5 +1,6 @@
 """The one place that builds adapters from settings, wires the use cases, and closes everything again."""
 
+from ocr_pipeline.bootstrap.adapters import create_key_file
 from ocr_pipeline.bootstrap.application import Application, application
 from ocr_pipeline.bootstrap.checks import Finding, examine
 from ocr_pipeline.bootstrap.stages import intake_stage, reader, recognition_stage, reconcile_stage, results_stage
@@ -8,6 +9,7 @@ __all__ = [
     "Application",
     "Finding",
     "application",
+    "create_key_file",
     "examine",
     "intake_stage",
     "reader",

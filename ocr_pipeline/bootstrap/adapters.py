@@ -36,7 +36,7 @@ ENGINE_GROUP = "ocr_pipeline.engines"
 """The entry point group by which other packages bring engines: factories called with `slots` and `engine.options`."""
 
 
-def object_store(settings: Settings) -> ObjectStore:
+def object_store(settings: Settings, stack: ExitStack) -> ObjectStore:
     """The object store, ready for use. Raises StoreUnavailable."""
     storage = settings.storage
     if storage.kind == "local":
@@ -46,6 +46,7 @@ def object_store(settings: Settings) -> ObjectStore:
     from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
 
     store = S3ObjectStore(s3_endpoint(settings).client(), storage.bucket, storage.prefix)
+    stack.callback(store.close)
     store.prepare(create_bucket=storage.create_bucket)
     return store
 
@@ -69,8 +70,7 @@ def key_provider(settings: Settings, stack: ExitStack) -> KeyProvider:
     keys = settings.keys
     if keys.provider == "file":
         if not settings.key_file.exists() and settings.embedded:
-            settings.key_file.parent.mkdir(parents=True, exist_ok=True)
-            return LocalFileKeyProvider.create(settings.key_file)
+            return create_key_file(settings)
         return LocalFileKeyProvider(settings.key_file)
     if keys.kms_key_id is None or keys.kms_fingerprint_key_id is None:
         raise ConfigurationError("keys.kms_key_id and keys.kms_fingerprint_key_id must be set")
@@ -80,6 +80,14 @@ def key_provider(settings: Settings, stack: ExitStack) -> KeyProvider:
     provider = AwsKmsKeyProvider(client, keys.kms_key_id, keys.kms_fingerprint_key_id)
     stack.callback(provider.close)
     return provider
+
+
+def create_key_file(settings: Settings) -> LocalFileKeyProvider:
+    """A new key file. Raises ConfigurationError where there is one already, or another provider is set."""
+    if settings.keys.provider != "file":
+        raise ConfigurationError("keys.provider is not `file`: the keys are made where they are kept")
+    settings.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return LocalFileKeyProvider.create(settings.key_file)
 
 
 def vault(settings: Settings, provider: KeyProvider) -> AesGcmVault:

@@ -154,7 +154,7 @@ def application(settings: Settings, *, check: bool = True) -> Iterator[Applicati
             records.check()
         standby = StandbyQueue() if settings.embedded else None
         dispatcher = Dispatcher(standby or adapters.broker_queue(settings, stack), records)
-        store = adapters.object_store(settings)
+        store = adapters.object_store(settings, stack)
         keys = adapters.key_provider(settings, stack)
         vault = adapters.vault(settings, keys)
         clock = SystemClock()

@@ -37,7 +37,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             ("settings", lambda: _settings(settings)),
             ("disk", lambda: _disk(settings)),
             ("keys", lambda: _keys(settings, stack)),
-            ("object store", lambda: _store(settings)),
+            ("object store", lambda: _store(settings, stack)),
             ("database", lambda: _database(settings, stack)),
             ("broker", lambda: _broker(settings, stack)),
             ("intake", lambda: _intake(settings, stack)),
@@ -71,8 +71,8 @@ def _keys(settings: Settings, stack: ExitStack) -> str:
     return f"{settings.keys.provider}, current key {provider.current_key_id}"
 
 
-def _store(settings: Settings) -> str:
-    adapters.object_store(settings).check()
+def _store(settings: Settings, stack: ExitStack) -> str:
+    adapters.object_store(settings, stack).check()
     return str(settings.object_dir) if settings.storage.kind == "local" else f"bucket {settings.storage.bucket}"
 
 

@@ -31,7 +31,7 @@ def intake_stage(settings: Settings) -> Iterator[AdmitDocument]:
         records = adapters.records(settings, adapters.database_url(settings, stack), stack)
         records.check()
         dispatcher = Dispatcher(adapters.broker_queue(settings, stack), records)
-        store = adapters.object_store(settings)
+        store = adapters.object_store(settings, stack)
         vault = adapters.vault(settings, adapters.key_provider(settings, stack))
         yield admit_document(settings, records, store, vault, dispatcher, stack)
 
@@ -42,7 +42,7 @@ def recognition_stage(settings: Settings) -> Iterator[RecognisePage]:
     with ExitStack() as stack:
         vault = adapters.vault(settings, adapters.key_provider(settings, stack))
         engine = adapters.engine(settings, stack)
-        yield recognise_page(settings, adapters.object_store(settings), vault, engine)
+        yield recognise_page(settings, adapters.object_store(settings, stack), vault, engine)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ocr_pipeline.bootstrap import create_key_file
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
 from ocr_pipeline.cli.exits import Exit
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     audit.command("verify")(audit_verify)
     app.add_typer(audit, name="audit")
     keys = typer.Typer(no_args_is_help=True, help="The keys that protect documents at rest.")
+    keys.command("create")(keys_create)
     keys.command("rotate")(keys_rotate)
     app.add_typer(keys, name="keys")
 
@@ -72,6 +74,16 @@ def reconcile(
     )
     if not done.complete:
         raise typer.Exit(Exit.UNAVAILABLE)
+
+
+def keys_create(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Make the key file of the settings, once. Without it nothing can be read again: back it up apart from the data."""
+    settings = session_of(context).settings
+    provider = create_key_file(settings)
+    Printer(as_json=as_json).answer(
+        {"path": str(settings.key_file), "key_id": provider.current_key_id},
+        f"{settings.key_file}: key {provider.current_key_id}. Back this file up apart from the data.",
+    )
 
 
 def keys_rotate(

@@ -1,0 +1,1 @@
+"""The world outside: stores, keys, queues, databases and recognisers behind the ports."""

@@ -1,0 +1,1 @@
+"""Key providers and the vault that seals data at rest under the keys they wrap."""

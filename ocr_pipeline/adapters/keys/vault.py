@@ -1,0 +1,57 @@
+"""The vault: AES-256-GCM under a data key a document, the data keys wrapped by a key provider."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from ocr_pipeline.adapters.keys import aead
+from ocr_pipeline.adapters.keys.data_key_cache import DataKeyCache
+from ocr_pipeline.domain.ids import ClientId, DocumentId
+from ocr_pipeline.domain.sealing import Place, WrappedKey
+from ocr_pipeline.ports.vault import KeyProvider
+
+
+class AesGcmVault:
+    """Seals and opens what belongs to a document. Safe between threads.
+
+    Every method that needs a key raises what the provider raises: KeyUnavailable, KeyMissing, DecryptionFailed.
+    """
+
+    def __init__(self, provider: KeyProvider, cache: DataKeyCache) -> None:
+        self._provider = provider
+        self._cache = cache
+
+    def new_key(self, document_id: DocumentId) -> WrappedKey:
+        """A fresh random data key for a document, wrapped."""
+        data_key = aead.new_key()
+        wrapped = self._provider.wrap(data_key, document_id)
+        self._cache.keep(wrapped, document_id, data_key)
+        return wrapped
+
+    def seal(self, key: WrappedKey, place: Place, plaintext: bytes) -> bytes:
+        """Encrypt, bound to its place; `aead.OVERHEAD` bytes longer than the plaintext."""
+        return aead.seal(self._data_key(key, place.document_id), plaintext, place.associated_data())
+
+    def open(self, key: WrappedKey, place: Place, ciphertext: bytes) -> bytes:
+        """Decrypt. Raises DecryptionFailed when a bit, the length, the place or the key differs."""
+        return aead.unseal(self._data_key(key, place.document_id), ciphertext, place.associated_data())
+
+    def rewrap(self, key: WrappedKey, document_id: DocumentId) -> WrappedKey:
+        """The same data key under the provider's current key; objects need no change."""
+        return self._provider.wrap(self._provider.unwrap(key, document_id), document_id)
+
+    def is_current(self, key: WrappedKey) -> bool:
+        """Whether the key is wrapped under the provider's current key already."""
+        return key.key_id == self._provider.current_key_id
+
+    def fingerprint(self, client_id: ClientId, content: bytes) -> bytes:
+        """HMAC-SHA256 (RFC 2104) of the content under the client's own key: 32 bytes."""
+        return hmac.digest(self._provider.fingerprint_key(client_id), content, hashlib.sha256)
+
+    def _data_key(self, key: WrappedKey, document_id: DocumentId) -> bytes:
+        data_key = self._cache.get(key, document_id)
+        if data_key is None:
+            data_key = self._provider.unwrap(key, document_id)
+            self._cache.keep(key, document_id, data_key)
+        return data_key
