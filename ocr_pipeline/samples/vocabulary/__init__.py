@@ -1,0 +1,1 @@
+"""Words the samples are made of: invented people and hospitals, and the plain facts of medicine."""
