@@ -1,4 +1,4 @@
-"""Graphics of paper forms that carry no text: tick boxes, seals, signatures, bar codes."""
+"""Graphics of paper forms: tick boxes, which the truth tells by a sign, and seals, signatures and bar codes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Final
 
 from ocr_pipeline.samples.sheet import INK, SEAL_RED, Sheet
 
+CLEAR: Final = "☐"
+TICKED: Final = "☑"
 _MATRIX: Final = 25
 _FINDER: Final = 7
 _SEAL_CELLS: Final = 5
@@ -19,6 +21,7 @@ _PEN_BLUE: Final = (0.05, 0.08, 0.35)
 def tick_box(sheet: Sheet, x: float, y: float, *, ticked: bool, size: float = 8.0) -> float:
     """Draw a box standing on baseline `y`. Returns where text may go on."""
     sheet.box(x, y - size + 1, x + size, y + 1, 0.7)
+    sheet.sign(x, y, TICKED if ticked else CLEAR)
     if ticked:
         strokes = [(x + 1.5, y - size / 2 + 1), (x + size / 2 - 0.5, y - 0.8), (x + size + 1, y - size - 0.5)]
         sheet.polyline(strokes, 1.3)

@@ -1,7 +1,8 @@
 """A page to draw on that remembers what was written where, so that its ground truth is what was drawn.
 
 Every text is placed on a baseline. Texts on one baseline are one row; the truth gives rows from top to bottom and, in
-each row, texts from left to right. Lines, boxes, ticks, seals and bar codes are graphics and not part of the truth.
+each row, texts from left to right. Ruling lines, seals and bar codes are graphics and not part of the truth; a tick
+box is told by a sign.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class Sheet:
         left = {Align.LEFT: x, Align.CENTRE: x - width / 2, Align.RIGHT: x - width}[align]
         self._marks.append(Mark(round(y, 1), left, text))
         return self._ink(left, y, text, size, bold=bold)
+
+    def sign(self, x: float, y: float, sign: str) -> None:
+        """Put a sign for something drawn into the truth, on baseline `y`."""
+        self._marks.append(Mark(round(y, 1), x, sign))
 
     def spaced_title(self, centre: float, y: float, title: str, size: float, gap: float) -> None:
         """Write a bold title with `gap` points between letters, as Korean forms do.
