@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ocr_pipeline.domain.audit import ChainFault, verify
+from ocr_pipeline.domain.audit import AuditEvent, ChainFault, verify
+from ocr_pipeline.domain.errors import IntegrityError, NotFound
 from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.ports.records import Records
 
@@ -26,18 +27,27 @@ class VerifyAudit:
         self._records = records
 
     def __call__(self, document_id: DocumentId | None = None) -> Iterator[ChainCheck]:
-        """Check one chain after another. Raises NotFound for a document that is not there."""
-        if document_id is not None:
-            yield self._check(document_id)
-            return
+        """Check one chain after another. Raises NotFound for a document that was never there."""
         with self._records() as uow:
-            found = list(uow.audit.document_ids())
-        for each in found:
-            yield self._check(each)
+            known = list(uow.audit.document_ids())
+        if document_id is None:
+            yield from map(self._check, known)
+        elif document_id in known:
+            yield self._check(document_id)
+        else:
+            raise NotFound("there is no document with that id")
 
     def _check(self, document_id: DocumentId) -> ChainCheck:
-        with self._records() as uow:
-            uow.documents.lock(document_id)
-            head = uow.audit.head(document_id)
-            events = list(uow.audit.events(document_id))
+        events: list[AuditEvent] = []
+        try:
+            with self._records() as uow:
+                uow.documents.lock(document_id)
+                head = uow.audit.head(document_id)
+                events.extend(uow.audit.events(document_id))
+        except NotFound:
+            return ChainCheck(document_id, 0, ChainFault(document_id, 0, "the document's own row is gone"))
+        except IntegrityError:
+            return ChainCheck(
+                document_id, len(events), ChainFault(document_id, len(events) + 1, "the event cannot be read")
+            )
         return ChainCheck(document_id, len(events), verify(document_id, events, head))

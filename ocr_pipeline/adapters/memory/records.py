@@ -1,0 +1,119 @@
+"""The unit of work in memory: read committed, row locks, all or nothing, as the database does it.
+
+Writes stay in the unit of work until `commit` and are then shown to all others at once. Two units of work that lock
+the same document take turns; one that waits too long raises DatabaseUnavailable, as a lock timeout of the database.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import Self, TypeVar
+
+from ocr_pipeline.adapters.memory.locks import KeyedLocks
+from ocr_pipeline.adapters.memory.repositories import (
+    MemoryAuditTrail,
+    MemoryDocuments,
+    MemoryPages,
+    MemoryReviews,
+    Transaction,
+)
+from ocr_pipeline.adapters.memory.tables import Tables
+from ocr_pipeline.domain.documents import DocumentState
+from ocr_pipeline.domain.errors import DatabaseUnavailable
+from ocr_pipeline.domain.ids import DocumentId
+from ocr_pipeline.domain.pages import PageState
+from ocr_pipeline.ports.records import Counts
+
+State = TypeVar("State", bound=StrEnum)
+
+
+class MemoryRecords:
+    """Opens units of work over tables that live as long as this object. Safe between threads.
+
+    `lock_timeout` is in seconds. While `available` is False the records behave as a database that is down.
+    """
+
+    def __init__(self, *, lock_timeout: float = 5.0) -> None:
+        self.available = True
+        self._tables = Tables()
+        self._locks = KeyedLocks(timeout=lock_timeout)
+
+    def __call__(self) -> MemoryUnitOfWork:
+        """A fresh unit of work."""
+        return MemoryUnitOfWork(self, self._tables, self._locks)
+
+    def check(self) -> None:
+        """Raises DatabaseUnavailable while `available` is False."""
+        if not self.available:
+            raise DatabaseUnavailable("the in-memory records are switched off")
+
+
+class MemoryUnitOfWork:
+    """One transaction over the tables of a MemoryRecords."""
+
+    def __init__(self, records: MemoryRecords, tables: Tables, locks: KeyedLocks) -> None:
+        self._records = records
+        self._tables = tables
+        self._locks = locks
+        self._transaction: Transaction | None = None
+
+    def __enter__(self) -> Self:
+        self._records.check()
+        self._transaction = Transaction(self._tables, self._locks)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._transaction is not None:
+            self._transaction.rollback()
+        self._transaction = None
+
+    def commit(self) -> None:
+        """Show every write to the others, and release the locks."""
+        self._current.commit()
+
+    @property
+    def documents(self) -> MemoryDocuments:
+        """The documents."""
+        return MemoryDocuments(self._current)
+
+    @property
+    def pages(self) -> MemoryPages:
+        """The pages."""
+        return MemoryPages(self._current)
+
+    @property
+    def reviews(self) -> MemoryReviews:
+        """The review items."""
+        return MemoryReviews(self._current)
+
+    @property
+    def audit(self) -> MemoryAuditTrail:
+        """The audit events."""
+        return MemoryAuditTrail(self._current)
+
+    def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
+        """Counts over all documents, or over the given ones; every state is named, also where there is none."""
+        view = self._current
+        wanted = set(view.documents.names() if document_ids is None else document_ids)
+        return Counts(
+            documents=_tally(DocumentState, [row.state for row in view.documents.rows() if row.id in wanted]),
+            pages=_tally(PageState, [row.state for row in view.pages.rows() if row.ref.document_id in wanted]),
+            open_reviews=sum(row.is_open and row.page.document_id in wanted for row in view.reviews.rows()),
+        )
+
+    @property
+    def _current(self) -> Transaction:
+        if self._transaction is None:
+            raise RuntimeError("a unit of work is used inside its with block")
+        self._records.check()
+        return self._transaction
+
+
+def _tally(states: type[State], found: Sequence[State]) -> dict[State, int]:
+    count = Counter(found)
+    return {state: count[state] for state in states}

@@ -1,0 +1,84 @@
+"""Rows of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, or_, select, update
+
+from ocr_pipeline.adapters.postgres.rows import page_from_row, page_to_row
+from ocr_pipeline.adapters.postgres.tables import documents, pages
+from ocr_pipeline.adapters.postgres.transaction import Transaction
+from ocr_pipeline.domain.documents import DocumentState
+from ocr_pipeline.domain.errors import NotFound
+from ocr_pipeline.domain.ids import DocumentId, PageRef
+from ocr_pipeline.domain.pages import Page, PageState
+
+_LIVE = (DocumentState.QUEUED.value, DocumentState.PROCESSING.value)
+
+
+class PostgresPages:
+    """The `Pages` port over one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def add(self, new: Sequence[Page]) -> None:
+        """Insert all or none. Raises Conflict for a known page, IntegrityError unless the document is held."""
+        for page in new:
+            self._transaction.require_held(page.ref.document_id)
+        if new:
+            self._transaction.insert(insert(pages), [page_to_row(page) for page in new])
+
+    def get(self, page: PageRef) -> Page:
+        """Raises NotFound."""
+        row = self._transaction.first(
+            select(pages).where(pages.c.document_id == page.document_id, pages.c.number == page.number)
+        )
+        if row is None:
+            raise NotFound("no such page")
+        return page_from_row(row)
+
+    def save(self, page: Page) -> None:
+        """Write every field. Raises NotFound, IntegrityError unless the document is held."""
+        self._transaction.require_held(page.ref.document_id)
+        written = self._transaction.run(
+            update(pages)
+            .where(pages.c.document_id == page.ref.document_id, pages.c.number == page.ref.number)
+            .values(page_to_row(page))
+        )
+        if not written:
+            raise NotFound("no such page")
+
+    def of_document(self, document_id: DocumentId) -> list[Page]:
+        """In order of their numbers."""
+        found = self._transaction.all(select(pages).where(pages.c.document_id == document_id).order_by(pages.c.number))
+        return [page_from_row(row) for row in found]
+
+    def states(self, document_id: DocumentId) -> list[PageState]:
+        """In order of their numbers."""
+        found = self._transaction.all(
+            select(pages.c.state).where(pages.c.document_id == document_id).order_by(pages.c.number)
+        )
+        return [PageState(row["state"]) for row in found]
+
+    def due(self, *, now: datetime, dispatched_before: datetime, limit: int) -> list[PageRef]:
+        """Most urgent and oldest first."""
+        found = self._transaction.all(
+            select(pages.c.document_id, pages.c.number)
+            .join(documents, documents.c.id == pages.c.document_id)
+            .where(
+                pages.c.state == PageState.QUEUED.value,
+                documents.c.state.in_(_LIVE),
+                or_(pages.c.not_before.is_(None), pages.c.not_before <= now),
+                # greatest() passes over NULLs.
+                or_(
+                    pages.c.dispatched_at.is_(None),
+                    pages.c.dispatched_at < func.greatest(dispatched_before, pages.c.not_before),
+                ),
+            )
+            .order_by(documents.c.priority, pages.c.document_id, pages.c.number)
+            .limit(limit)
+        )
+        return [PageRef(DocumentId(row["document_id"]), row["number"]) for row in found]

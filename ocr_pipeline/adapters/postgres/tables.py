@@ -1,0 +1,179 @@
+"""The tables. Alembic owns the schema (`migrations/`); a test holds both to each other.
+
+Columns named `*ciphertext*`, `name`, `text`, `text_layer` and `correction` hold sealed bytes; nothing else here comes
+from a document's content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from ocr_pipeline.domain.documents import DocumentState, MediaType
+from ocr_pipeline.domain.pages import PageState
+from ocr_pipeline.domain.review import Resolution
+
+
+def _one_of(column: str, values: Iterable[StrEnum], name: str) -> CheckConstraint:
+    known = ", ".join(f"'{value.value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({known})", name=name)
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+metadata = MetaData()
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    _moment("received_at"),
+    _moment("updated_at"),
+    Column("size", BigInteger, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("name", LargeBinary),
+    Column("key_id", Text),
+    Column("key_ciphertext", LargeBinary),
+    Column("reason", Text),
+    Column("limit_broken", Text),
+    Column("page_count", Integer),
+    Column("intake_attempts", Integer, nullable=False),
+    _moment("dispatched_at", nullable=True),
+    Column("audit_sequence", BigInteger, nullable=False),
+    Column("audit_head", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id", name="documents_pkey"),
+    CheckConstraint("priority BETWEEN 0 AND 2", name="documents_priority_known"),
+    _one_of("state", DocumentState, "documents_state_known"),
+    _one_of("media_type", MediaType, "documents_media_type_known"),
+    CheckConstraint("size >= 0", name="documents_size_not_negative"),
+    CheckConstraint("(key_id IS NULL) = (key_ciphertext IS NULL)", name="documents_key_whole"),
+    CheckConstraint("state <> 'erased' OR key_id IS NULL", name="documents_erased_has_no_key"),
+    CheckConstraint("audit_sequence >= 0 AND octet_length(audit_head) = 32", name="documents_audit_head_whole"),
+    Index("documents_by_state", "state", "id"),
+    Index("documents_by_client", "client_id", "id"),
+    Index(
+        "documents_by_fingerprint",
+        "client_id",
+        "fingerprint",
+        postgresql_where=text("state NOT IN ('erased', 'cancelled')"),
+    ),
+    Index("documents_received", "priority", "id", postgresql_where=text("state = 'received'")),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("document_id", Uuid, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    _moment("updated_at"),
+    Column("media_type", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("dpi", Double),
+    Column("attempt", Integer, nullable=False),
+    Column("dispatch", Integer, nullable=False),
+    Column("suspicions", Integer, nullable=False),
+    Column("quarantined", Boolean, nullable=False),
+    _moment("dispatched_at", nullable=True),
+    _moment("not_before", nullable=True),
+    Column("reasons", ARRAY(Text), nullable=False),
+    Column("confidence", Double),
+    Column("engine", Text),
+    Column("seconds", Double),
+    Column("text", LargeBinary),
+    Column("text_layer", LargeBinary),
+    PrimaryKeyConstraint("document_id", "number", name="pages_pkey"),
+    ForeignKeyConstraint(["document_id"], ["documents.id"], name="pages_document_fkey"),
+    CheckConstraint("number >= 1", name="pages_number_counts_from_one"),
+    _one_of("state", PageState, "pages_state_known"),
+    CheckConstraint("width >= 0 AND height >= 0", name="pages_size_not_negative"),
+    CheckConstraint("confidence BETWEEN 0 AND 1", name="pages_confidence_is_probability"),
+    Index("pages_queued", "dispatched_at", "not_before", postgresql_where=text("state = 'queued'")),
+    Index("pages_by_state", "state"),
+)
+
+review_items = Table(
+    "review_items",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("document_id", Uuid, nullable=False),
+    Column("page_number", Integer, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("reasons", ARRAY(Text), nullable=False),
+    Column("confidence", Double),
+    _moment("opened_at"),
+    Column("lease_holder", Text),
+    _moment("lease_expires_at", nullable=True),
+    Column("resolution", Text),
+    _moment("resolved_at", nullable=True),
+    Column("resolved_by", Text),
+    Column("cer", Double),
+    Column("correction", LargeBinary),
+    PrimaryKeyConstraint("id", name="review_items_pkey"),
+    ForeignKeyConstraint(
+        ["document_id", "page_number"], ["pages.document_id", "pages.number"], name="review_items_page_fkey"
+    ),
+    CheckConstraint("priority BETWEEN 0 AND 2", name="review_items_priority_known"),
+    _one_of("resolution", Resolution, "review_items_resolution_known"),
+    CheckConstraint("confidence BETWEEN 0 AND 1", name="review_items_confidence_is_probability"),
+    CheckConstraint("(lease_holder IS NULL) = (lease_expires_at IS NULL)", name="review_items_lease_whole"),
+    Index("review_items_by_page", "document_id", "page_number"),
+    Index(
+        "review_items_one_open",
+        "document_id",
+        "page_number",
+        unique=True,
+        postgresql_where=text("resolution IS NULL"),
+    ),
+    Index("review_items_open", "priority", "opened_at", "id", postgresql_where=text("resolution IS NULL")),
+)
+
+# No foreign key: the trail outlives whatever it tells of. A trigger (in the migrations) refuses every change.
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("document_id", Uuid, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    _moment("at"),
+    Column("actor", Text, nullable=False),
+    Column("page", Integer),
+    Column("details", Text, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint(
+        "document_id",
+        "sequence",
+        name="audit_events_pkey",
+    ),
+    CheckConstraint("sequence >= 1", name="audit_events_sequence_counts_from_one"),
+    CheckConstraint("octet_length(previous) = 32 AND octet_length(hash) = 32", name="audit_events_hashes_whole"),
+)
