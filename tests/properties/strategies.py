@@ -27,7 +27,7 @@ sizes = st.integers(1, 20_000)
 times = st.datetimes(
     datetime(2000, 1, 1),
     datetime(2100, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001 - the zone comes beside
+    timezones=st.just(UTC),
 )
 
 failures = st.builds(Failure, codes, st.booleans(), st.booleans())

@@ -1,0 +1,117 @@
+"""Guards: checks of a whole page for the ways in which a recogniser fails while it seems to succeed.
+
+Each returns the reason a person should look, or None. A guard that speaks says nothing of what the page holds.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+
+from ocr_pipeline.domain.pages import PageReason
+from ocr_pipeline.domain.text import PageText, Word
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRules:
+    """Where the guards draw their lines.
+
+    `blank_ink` is a share of dark pixels, `ink_per_character` a number of them. `scripts` are first words of Unicode
+    character names; letters of others may make up `foreign` of all letters. A loop is a text that ends in a piece
+    repeated `repeats` times over `looped` characters, or `repeated_lines` lines alike. `characters` is the most a page
+    holds, and `slimmest` the least width of a character in heights of its box.
+    """
+
+    blank_ink: float = 0.0003
+    ink_per_character: float = 3.0
+    scripts: frozenset[str] = frozenset({"HANGUL", "LATIN", "GREEK"})
+    foreign: float = 0.1
+    repeats: int = 6
+    looped: int = 150
+    repeated_lines: int = 5
+    characters: int = 20_000
+    slimmest: float = 0.12
+    too_slim: float = 0.2
+
+
+Guard = Callable[[PageText, GuardRules], PageReason | None]
+
+_FEWEST_LETTERS = 5
+_TAIL = 3_000
+
+
+def is_blank(page: PageText, rules: GuardRules) -> bool:
+    """Whether nothing was read and there was nothing to read. Ink that was not measured proves nothing."""
+    return page.is_empty and page.ink is not None and page.ink <= rules.blank_ink
+
+
+def examine(page: PageText, rules: GuardRules) -> tuple[str, ...]:
+    """Reasons of all guards that speak, in a fixed order."""
+    found = (guard(page, rules) for guard in GUARDS)
+    return tuple(reason.value for reason in found if reason is not None)
+
+
+def empty_on_inked(page: PageText, rules: GuardRules) -> PageReason | None:
+    """Nothing was read where something is printed, or where nobody looked whether something is."""
+    return PageReason.EMPTY_ON_INKED if page.is_empty and not is_blank(page, rules) else None
+
+
+def text_on_blank(page: PageText, rules: GuardRules) -> PageReason | None:
+    """More was read than the ink on the page could write."""
+    if page.ink is None or page.is_empty:
+        return None
+    characters = sum(len(word.text) for word in page.words)
+    least = max(rules.blank_ink * page.width * page.height, rules.ink_per_character * characters)
+    return PageReason.TEXT_ON_BLANK if page.ink * page.width * page.height < least else None
+
+
+def repetition_loop(page: PageText, rules: GuardRules) -> PageReason | None:
+    """The text ends by going round in circles, or the same wordy line stands many times in a row."""
+    for text, lines in groupby(line.text for line in page.lines):
+        if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS and len(list(lines)) >= rules.repeated_lines:
+            return PageReason.REPETITION
+    compact = "".join(word.text for word in page.words)[-_TAIL:]
+    return PageReason.REPETITION if _ends_in_circles(compact, rules) else None
+
+
+def script_mismatch(page: PageText, rules: GuardRules) -> PageReason | None:
+    """Many letters belong to a script that nobody expects here."""
+    text = unicodedata.normalize("NFKC", "".join(word.text for word in page.words))
+    scripts = [unicodedata.name(letter, "UNKNOWN").split()[0] for letter in text if letter.isalpha()]
+    foreign = sum(script not in rules.scripts for script in scripts)
+    too_many = foreign >= _FEWEST_LETTERS and foreign > rules.foreign * len(scripts)
+    return PageReason.SCRIPT_MISMATCH if too_many else None
+
+
+def impossible_length(page: PageText, rules: GuardRules) -> PageReason | None:
+    """More text than fits on a page, or much of it in boxes too small for it."""
+    total = sum(len(word.text) for word in page.words)
+    squeezed = sum(len(word.text) for word in page.words if _is_squeezed(word, rules))
+    impossible = total > rules.characters or squeezed > rules.too_slim * total
+    return PageReason.IMPOSSIBLE_LENGTH if impossible else None
+
+
+GUARDS: tuple[Guard, ...] = (empty_on_inked, text_on_blank, repetition_loop, script_mismatch, impossible_length)
+
+
+def _is_squeezed(word: Word, rules: GuardRules) -> bool:
+    box = word.box
+    # Text that runs up or down the page has its characters along the longer side.
+    return box is not None and max(box.width, box.height) < rules.slimmest * len(word.text) * min(box.width, box.height)
+
+
+def _ends_in_circles(text: str, rules: GuardRules) -> bool:
+    """Whether some end of the text is a piece with letters, over and over (borders by Knuth, Morris and Pratt)."""
+    backwards = text[::-1]
+    border = [0] * len(backwards)
+    for at in range(1, len(backwards)):
+        match = border[at - 1]
+        while match and backwards[at] != backwards[match]:
+            match = border[match - 1]
+        border[at] = match + 1 if backwards[at] == backwards[match] else match
+        length, period = at + 1, at + 1 - border[at]
+        if length >= max(rules.looped, rules.repeats * period) and any(map(str.isalpha, backwards[:period])):
+            return True
+    return False
