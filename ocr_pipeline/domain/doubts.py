@@ -78,6 +78,7 @@ _FLAG = re.compile(r"[HL]|High|Low", re.IGNORECASE)
 _RANGE = re.compile(r"\(?(\d+(?:\.\d+)?) ?[~-] ?(\d+(?:\.\d+)?)\)?$")
 _RANGE_WORDS, _RANGE_CHARACTERS = 3, 40
 _FAR_OUTSIDE = 3.0
+_LOST_POWER = re.compile(r"[x×]?10(?:[3-9]|1[0-2])/?[uµμ]?[Ll]|[x×]10/?[uµμ]?[Ll]")
 
 
 class Doubt(StrEnum):
@@ -93,6 +94,7 @@ class Doubt(StrEnum):
     PHONE_NUMBER = "phone_number"
     VITAL_SIGN = "vital_sign"
     LAB_RESULT = "lab_result"
+    RESULT_UNIT = "result_unit"
 
 
 Check = Callable[["_Line", int], bool]
@@ -251,6 +253,11 @@ def _within(value: float, span: tuple[float, float]) -> bool:
     return span[0] <= value <= span[1]
 
 
+def _result_unit(line: _Line, at: int) -> bool:
+    """A power of ten whose exponent came down: `103/uL` for `10³/uL`."""
+    return _LOST_POWER.fullmatch(line.texts[at]) is not None
+
+
 _CHECKS: tuple[tuple[Doubt, Check], ...] = (
     (Doubt.KCD_CODE, _kcd_code),
     (Doubt.RESIDENT_NUMBER, _resident_number),
@@ -262,4 +269,5 @@ _CHECKS: tuple[tuple[Doubt, Check], ...] = (
     (Doubt.PHONE_NUMBER, _phone_number),
     (Doubt.VITAL_SIGN, _vital_sign),
     (Doubt.LAB_RESULT, _lab_result),
+    (Doubt.RESULT_UNIT, _result_unit),
 )

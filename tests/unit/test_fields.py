@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_pipeline.domain.doubts import doubts
+from ocr_pipeline.domain.doubts import Doubt, doubts
 from ocr_pipeline.domain.fields import (
     critical_kinds,
     date_in,
@@ -165,3 +165,10 @@ def test_true_texts_raise_hardly_any_doubt() -> None:
     alarms = sum(1 for words in lines for names in doubts(words) if names)
 
     assert alarms <= MOST_FALSE_ALARMS * sum(map(len, lines))
+
+
+@pytest.mark.parametrize(
+    ("text", "doubtful"), [("103/uL", True), ("x106/μL", True), ("10^3/uL", False), ("x10μL", True), ("U/L", False)]
+)
+def test_a_power_of_ten_that_lost_its_exponent_is_doubted(text: str, doubtful: bool) -> None:
+    assert (Doubt.RESULT_UNIT.value in doubts([Word(text, 0.99)])[0]) is doubtful
