@@ -1,0 +1,1 @@
+"""Recognisers behind the `Engine` port."""
