@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
-from tests.contract.seaweed import SeaweedServer
+from tools.private_seaweed import SeaweedServer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

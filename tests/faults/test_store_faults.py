@@ -21,7 +21,7 @@ from ocr_pipeline.adapters.objects.local import LocalObjectStore
 from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
 from ocr_pipeline.domain.errors import ConfigurationError, StoreFull, StoreUnavailable
-from tests.contract.seaweed import SeaweedServer
+from tools.private_seaweed import SeaweedServer
 
 DEADLINE = 60.0
 

@@ -1,0 +1,1 @@
+"""Work queues: RabbitMQ with Celery for many machines, threads for one process."""

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Brings a Debian machine what no Python package holds: Tesseract's Hangul data and, when called as
+# `tools/setup.sh services`, RabbitMQ's programs for the tests on real services. Does nothing, at once, where they are
+# there. Root (or sudo) installs with apt; anyone else gets the Hangul data unpacked under .runtime/tessdata and is
+# told what to have installed.
+set -eu
+
+case "${1:-}" in
+    "") with_services=false ;;
+    services) with_services=true ;;
+    *) echo "usage: $0 [services]" >&2; exit 2 ;;
+esac
+
+cd "$(dirname "$0")/.."
+runtime=$PWD/.runtime
+own_tessdata=$runtime/tessdata
+rabbitmq_bin=/usr/lib/rabbitmq/bin
+
+has_rabbitmq() { ! $with_services || { [ -x "$rabbitmq_bin/rabbitmq-server" ] && command -v epmd >/dev/null; }; }
+
+has_system_hangul() {
+    for data in /usr/share/tesseract-ocr/*/tessdata/Hangul.traineddata; do
+        [ -s "$data" ] && return 0
+    done
+    return 1
+}
+
+has_hangul() { has_system_hangul || [ -s "$own_tessdata/Hangul.traineddata" ]; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+can_be_root() { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }
+
+# A package's service must not start by itself: tests run their own private instances.
+install_packages() {
+    guard=/usr/sbin/policy-rc.d
+    if [ ! -e "$guard" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$guard" >/dev/null
+        as_root chmod 755 "$guard"
+        trap 'as_root rm -f "$guard"' EXIT
+        trap 'exit 129' HUP
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq -o DPkg::Lock::Timeout=300
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 "$@" >/dev/null
+}
+
+unpack_hangul() {
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    (cd "$scratch" && apt-get download -qq tesseract-ocr-script-hang)
+    dpkg -x "$scratch"/tesseract-ocr-script-hang_*.deb "$scratch/tree"
+    mkdir -p "$own_tessdata"
+    cp "$scratch"/tree/usr/share/tesseract-ocr/*/tessdata/Hangul.traineddata "$own_tessdata/"
+    echo "Hangul data unpacked: export TESSDATA_PREFIX=$own_tessdata"
+}
+
+if has_rabbitmq && has_hangul; then
+    exit 0
+fi
+
+if ! command -v apt-get >/dev/null; then
+    has_hangul || echo "Install Tesseract's Hangul.traineddata (and set TESSDATA_PREFIX to its folder)." >&2
+    has_rabbitmq || echo "Install RabbitMQ and epmd, with RabbitMQ's programs in $rabbitmq_bin." >&2
+    exit 1
+fi
+
+wanted=""
+has_rabbitmq || wanted="$wanted rabbitmq-server"
+has_hangul || wanted="$wanted tesseract-ocr-script-hang"
+
+if can_be_root; then
+    # shellcheck disable=SC2086  # a list of package names
+    install_packages $wanted
+    exit 0
+fi
+
+has_hangul || unpack_hangul
+if ! has_rabbitmq; then
+    echo "RabbitMQ is missing: have root run 'apt-get install rabbitmq-server'. Tests that need it are skipped." >&2
+fi

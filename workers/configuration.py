@@ -1,0 +1,71 @@
+"""Celery's settings, from the pipeline's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ocr_pipeline.adapters.queues.topology import MAINTENANCE, RECONCILE_TASK
+from ocr_pipeline.bootstrap.adapters import topology
+from ocr_pipeline.domain.errors import ConfigurationError
+from ocr_pipeline.settings import Settings
+
+_HEARTBEAT_SECONDS = 30
+_CHILD_START_SECONDS = 180.0
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Everything Celery must know. Raises ConfigurationError without a broker URL."""
+    if settings.broker.url is None:
+        raise ConfigurationError("broker.url is not set: workers take their work from a broker")
+    return {
+        **_BROKER,
+        **_MESSAGES,
+        **_WORKER,
+        "broker_url": settings.broker.url.get_secret_value(),
+        "task_queues": topology(settings).queues(),
+        "beat_schedule": _schedule(settings.reconcile.interval_seconds),
+    }
+
+
+_BROKER: dict[str, Any] = {
+    "broker_transport_options": {"confirm_publish": True},
+    "broker_heartbeat": _HEARTBEAT_SECONDS,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_channel_error_retry": True,
+}
+
+_MESSAGES: dict[str, Any] = {
+    "accept_content": ["json"],
+    "task_serializer": "json",
+    "result_serializer": "json",
+    "event_serializer": "json",
+    "task_ignore_result": True,
+    "task_store_errors_even_if_ignored": False,
+    "task_create_missing_queues": False,
+    "task_default_queue": MAINTENANCE,
+    # What is not done stays with the broker: acknowledged at the end, given back when a process dies, and laid with
+    # the dead letters when a task breaks in an unforeseen way.
+    "task_acks_late": True,
+    "task_acks_on_failure_or_timeout": False,
+    "task_reject_on_worker_lost": True,
+}
+
+_WORKER: dict[str, Any] = {
+    "worker_consumer": "workers.consumer:CarefulConsumer",
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "worker_send_task_events": True,
+    "worker_prefetch_multiplier": 1,
+    "worker_enable_prefetch_count_reduction": False,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_proc_alive_timeout": _CHILD_START_SECONDS,
+    # Nothing is kept in a file: the one periodic task is harmless to run early.
+    "beat_scheduler": "celery.beat:Scheduler",
+}
+
+
+def _schedule(seconds: float) -> dict[str, Any]:
+    """The sweep, every so many seconds; one that found no worker in time is dropped, the next does its work."""
+    options = {"queue": MAINTENANCE, "expires": seconds, "argsrepr": "", "kwargsrepr": ""}
+    return {"reconcile": {"task": RECONCILE_TASK, "schedule": seconds, "options": options}}
