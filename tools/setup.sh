@@ -1,7 +1,7 @@
 #!/bin/sh
-# Brings a Debian machine what no Python package holds: Tesseract's Hangul data and, when called as
+# Brings a Debian machine what no Python package holds: Tesseract's Korean and English data and, when called as
 # `tools/setup.sh services`, RabbitMQ's programs for the tests on real services. Does nothing, at once, where they are
-# there. Root (or sudo) installs with apt; anyone else gets the Hangul data unpacked under .runtime/tessdata and is
+# there. Root (or sudo) installs with apt; anyone else gets the data unpacked under .runtime/tessdata and is
 # told what to have installed.
 set -eu
 
@@ -14,18 +14,19 @@ esac
 cd "$(dirname "$0")/.."
 runtime=$PWD/.runtime
 own_tessdata=$runtime/tessdata
+tessdata_packages="tesseract-ocr-script-hang tesseract-ocr-eng"
 rabbitmq_bin=/usr/lib/rabbitmq/bin
 
 has_rabbitmq() { ! $with_services || { [ -x "$rabbitmq_bin/rabbitmq-server" ] && command -v epmd >/dev/null; }; }
 
-has_system_hangul() {
-    for data in /usr/share/tesseract-ocr/*/tessdata/Hangul.traineddata; do
+has_language() {
+    for data in "$own_tessdata/$1.traineddata" /usr/share/tesseract-ocr/*/tessdata/"$1.traineddata"; do
         [ -s "$data" ] && return 0
     done
     return 1
 }
 
-has_hangul() { has_system_hangul || [ -s "$own_tessdata/Hangul.traineddata" ]; }
+has_tessdata() { has_language Hangul && has_language eng; }
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -49,29 +50,31 @@ install_packages() {
         -o DPkg::Lock::Timeout=300 "$@" >/dev/null
 }
 
-unpack_hangul() {
+unpack_tessdata() {
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
-    (cd "$scratch" && apt-get download -qq tesseract-ocr-script-hang)
-    dpkg -x "$scratch"/tesseract-ocr-script-hang_*.deb "$scratch/tree"
+    (cd "$scratch" && apt-get download -qq $tessdata_packages)
+    for package in "$scratch"/*.deb; do
+        dpkg -x "$package" "$scratch/tree"
+    done
     mkdir -p "$own_tessdata"
-    cp "$scratch"/tree/usr/share/tesseract-ocr/*/tessdata/Hangul.traineddata "$own_tessdata/"
-    echo "Hangul data unpacked: export TESSDATA_PREFIX=$own_tessdata"
+    cp "$scratch"/tree/usr/share/tesseract-ocr/*/tessdata/*.traineddata "$own_tessdata/"
+    echo "Tesseract's data unpacked: export TESSDATA_PREFIX=$own_tessdata"
 }
 
-if has_rabbitmq && has_hangul; then
+if has_rabbitmq && has_tessdata; then
     exit 0
 fi
 
 if ! command -v apt-get >/dev/null; then
-    has_hangul || echo "Install Tesseract's Hangul.traineddata (and set TESSDATA_PREFIX to its folder)." >&2
+    has_tessdata || echo "Install Tesseract's Hangul.traineddata and eng.traineddata (and set TESSDATA_PREFIX to its folder)." >&2
     has_rabbitmq || echo "Install RabbitMQ and epmd, with RabbitMQ's programs in $rabbitmq_bin." >&2
     exit 1
 fi
 
 wanted=""
 has_rabbitmq || wanted="$wanted rabbitmq-server"
-has_hangul || wanted="$wanted tesseract-ocr-script-hang"
+has_tessdata || wanted="$wanted $tessdata_packages"
 
 if can_be_root; then
     # shellcheck disable=SC2086  # a list of package names
@@ -79,7 +82,7 @@ if can_be_root; then
     exit 0
 fi
 
-has_hangul || unpack_hangul
+has_tessdata || unpack_tessdata
 if ! has_rabbitmq; then
     echo "RabbitMQ is missing: have root run 'apt-get install rabbitmq-server'. Tests that need it are skipped." >&2
 fi

@@ -14,6 +14,7 @@ from ocr_pipeline.adapters.engines.deferred import DeferredEngine
 from ocr_pipeline.adapters.files.inputs import local_inputs
 from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
 from ocr_pipeline.adapters.postgres.migrate import migrate
+from ocr_pipeline.adapters.queues.journal import HandJournal
 from ocr_pipeline.adapters.queues.local import LocalStages
 from ocr_pipeline.adapters.queues.standby import StandbyQueue
 from ocr_pipeline.bootstrap import adapters, stages
@@ -127,6 +128,11 @@ class Application:
             raise InputMissing("there is no file under that S3 address")
 
     def _local_stages(self, engine: Engine, stack: ExitStack) -> LocalStages:
+        """The stages for this process to drive. Called before any work is sent to it."""
+        journal = HandJournal(self.settings.home / "in-hand")
+        apply = stages.apply_report(self.settings, self.records, self.dispatcher)
+        for suspicion in journal.left_over():
+            apply(suspicion)
         sweeps = count()
 
         def sweep() -> Reconciled:
@@ -135,8 +141,8 @@ class Application:
 
         return LocalStages(
             admit=stages.admit_document(self.settings, self.records, self.store, self.vault, self.dispatcher, stack),
-            recognise=stages.recognise_page(self.settings, self.store, self.vault, engine),
-            apply=stages.apply_report(self.settings, self.records, self.dispatcher),
+            recognise=journal.around(stages.recognise_page(self.settings, self.store, self.vault, engine)),
+            apply=apply,
             sweep=sweep,
             check_engine=engine.check,
         )

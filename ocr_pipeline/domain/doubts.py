@@ -78,7 +78,7 @@ _FLAG = re.compile(r"[HL]|High|Low", re.IGNORECASE)
 _RANGE = re.compile(r"\(?(\d+(?:\.\d+)?) ?[~-] ?(\d+(?:\.\d+)?)\)?$")
 _RANGE_WORDS, _RANGE_CHARACTERS = 3, 40
 _FAR_OUTSIDE = 3.0
-_LOST_POWER = re.compile(r"[x×]?10(?:[3-9]|1[0-2])/?[uµμ]?[Ll]|[x×]10/?[uµμ]?[Ll]")
+_LOST_POWER = re.compile(r"[x\u00d7]?10(?:[3-9]|1[0-2])/?[u\u00b5\u03bc]?[Ll]|[x\u00d7]10/?[u\u00b5\u03bc]?[Ll]")
 
 
 class Doubt(StrEnum):
