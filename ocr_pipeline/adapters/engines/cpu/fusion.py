@@ -12,6 +12,7 @@ from ocr_pipeline.adapters.engines.cpu.readings import Glyph, has_hangul, is_ide
 DISAGREED = "readers_disagree"
 
 _MIDDLE_DOTS = frozenset("\u119e\u318d\u30fb\u2022")
+_SIGNS = {"□": "☐", "☒": "☑"}
 _LATIN_SURE = 0.5
 _OVER_HANGUL = 0.8
 _HANGUL_SURE = 0.9
@@ -85,8 +86,9 @@ def _matters(stretch: Sequence[Pair]) -> bool:
 
 
 def _plain(item: Judged) -> Judged:
-    """Old Hangul's dot letter is, in print of today, a middle dot."""
-    return replace(item, glyph=replace(item.glyph, text="·")) if item.glyph.text in _MIDDLE_DOTS else item
+    """Old Hangul's dot letter is, in print of today, a middle dot; a small square is a check box."""
+    sign = "·" if item.glyph.text in _MIDDLE_DOTS else _SIGNS.get(item.glyph.text)
+    return item if sign is None else replace(item, glyph=replace(item.glyph, text=sign))
 
 
 def _agrees(pair: Pair) -> bool:
