@@ -112,11 +112,9 @@ class Application:
             migrate(self.settings.database.url.get_secret_value())
 
     def _s3_inputs(self, address: str) -> Iterator[InputFile]:
-        from ocr_pipeline.adapters.objects.s3_source import S3Source
+        from ocr_pipeline.adapters.objects.s3_source import S3Source, parse_address
 
-        bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        if not bucket:
-            raise InputMissing("an S3 address looks like s3://bucket/prefix")
+        bucket, prefix = parse_address(address)
         source = S3Source(adapters.s3_endpoint(self.settings).client(), bucket, prefix)
         most = self.settings.intake.max_file_bytes
         empty = True

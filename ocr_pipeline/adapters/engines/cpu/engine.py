@@ -20,6 +20,7 @@ from ocr_pipeline.adapters.engines.cpu.models import NETWORK_ERRORS
 from ocr_pipeline.adapters.engines.cpu.orientation import TurnJudge, lies_sideways
 from ocr_pipeline.adapters.engines.cpu.page_lines import PageLines
 from ocr_pipeline.adapters.engines.cpu.words import with_field_doubts
+from ocr_pipeline.adapters.engines.cpu.wrapping import rejoined
 from ocr_pipeline.domain.errors import EngineError, EngineTimeout, EngineUnavailable, PipelineError
 from ocr_pipeline.domain.text import Block, Box, Line, PageText, Word
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
@@ -76,7 +77,7 @@ class CpuEngine:
         found = PageLines.of(level.apply(upright.page), quads)
         pause()
         lines = found.lines(self._reader.read(found.strips, pause))
-        blocks = with_field_doubts(arrange(lines, width, height, found.ruling.down, found.ruling.across))
+        blocks = with_field_doubts(rejoined(arrange(lines, width, height, found.ruling.down, found.ruling.across)))
         down, across = picture.shape if upright.rotation in {0, 180} else picture.shape[::-1]
         notes = ("blank",) if not lines and ink < _BLANK_INK else ()
         return PageText(
