@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from ocr_pipeline import __version__, logs
@@ -74,16 +73,11 @@ def _top(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        result = build()(standalone_mode=False)
+        build()()
     except PipelineError as error:
         sys.stderr.write(f"ocr-pipeline: {error} [{error.code}]\n")
         sys.exit(exit_of(error))
-    except click.exceptions.Exit as left:
-        sys.exit(left.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        sys.stderr.write("\nocr-pipeline: interrupted; run the same command again to go on\n")
-        sys.exit(Exit.INTERRUPTED)
-    sys.exit(result if isinstance(result, int) else Exit.OK)
+    except SystemExit as left:
+        if left.code == Exit.INTERRUPTED:
+            sys.stderr.write("\nocr-pipeline: interrupted; run the same command again to go on\n")
+        raise

@@ -70,7 +70,7 @@ def test_a_killed_run_goes_on_where_it_was(cli: Cli, scans: Path, tmp_path: Path
     assert len(list(out.glob("*.txt"))) == len(NAMES)
     status = cli.run("status", "--limit", "100")
     assert sum(status["documents"].values()) == len(NAMES)
-    assert set(status["pages"]) <= {"accepted", "in_review"}
+    assert {state for state, number in status["pages"].items() if number} <= {"accepted", "in_review"}
     assert sum(status["pages"].values()) == len(NAMES)
     assert sum(summary["pages"].values()) == len(NAMES)
     assert cli.run("audit", "verify")["broken"] == []
@@ -144,6 +144,26 @@ def test_a_mistake_gives_one_clear_line(cli: Cli, arguments: tuple[str, ...], co
     line = cli.fail(*arguments, code=code)
     assert said in line
     assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("run",), ("status", "--nonsense"), ("show", "x", "--format", "nonsense")])
+def test_wrong_usage_shows_help_and_no_traceback(cli: Cli, arguments: tuple[str, ...]) -> None:
+    assert "Usage" in cli.fail(*arguments, code=2) or not arguments
+
+
+def test_an_interrupted_run_says_how_to_go_on(cli: Cli, scans: Path, tmp_path: Path) -> None:
+    running = cli.start("run", scans, "--out", tmp_path / "texts")
+    deadline = time.monotonic() + 200
+    while not any((tmp_path / "texts").glob("*.txt")):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _out, err = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "run the same command again" in err
+    assert "Traceback" not in err
+    assert cli.run("audit", "verify")["broken"] == []
 
 
 def test_an_empty_folder_says_so(cli: Cli, tmp_path: Path) -> None:
