@@ -101,3 +101,16 @@ def test_ink_share_sees_text_and_ignores_grain() -> None:
     for top in range(100, 700, 40):
         inked[top : top + 6, 80:500] = 20
     assert imaging.ink_share(inked) > 0.01
+
+
+def test_pieces_are_found_apart_and_inside_one_another() -> None:
+    mask = np.zeros((60, 80), np.uint8)
+    mask[10:50, 10:50] = 255
+    mask[14:46, 14:46] = 0
+    mask[25:30, 20:32] = 255
+    mask[5, 60] = mask[6, 61] = 255
+    assert imaging.pieces(mask) == [(60, 5, 2, 2), (10, 10, 40, 40), (20, 25, 12, 5)]
+
+
+def test_empty_paper_holds_no_pieces() -> None:
+    assert imaging.pieces(np.zeros((20, 20), np.uint8)) == []

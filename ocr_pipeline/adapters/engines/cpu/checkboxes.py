@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_pipeline.adapters.engines.cpu.imaging import Grey
+from ocr_pipeline.adapters.engines.cpu.imaging import Grey, pieces
 from ocr_pipeline.domain.text import Box, Line, Word
 
 CLEAR = "☐"
@@ -62,10 +62,9 @@ def find_check_boxes(ink: Grey, text_height: float) -> list[CheckBox]:
     level = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, stroke), np.uint8))
     upright = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((stroke, 1), np.uint8))
     frames = np.asarray(cv2.bitwise_or(level, upright), np.uint8)
-    count, _labels, stats, _ = cv2.connectedComponentsWithStats(frames, connectivity=8)
     least, most = text_height * _SMALLEST, text_height * _LARGEST
     found = []
-    for left, top, width, height, _area in stats[1:count].tolist():
+    for left, top, width, height in pieces(frames):
         if not (least <= min(width, height) and max(width, height) <= most):
             continue
         down, across = _trimmed(frames[top : top + height, left : left + width])

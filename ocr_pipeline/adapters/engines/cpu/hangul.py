@@ -20,6 +20,7 @@ from ocr_pipeline.domain.errors import EngineUnavailable
 _PAD = 10
 _DPI = 300
 _PATIENCE = 0.2
+_INVERTED_BELOW = "0.4"
 _USUAL_PLACES = (
     "/usr/share/tesseract-ocr/5/tessdata",
     "/usr/share/tesseract-ocr/tessdata",
@@ -57,6 +58,8 @@ class TesseractLine:
         except RuntimeError as error:
             raise EngineUnavailable(f"Tesseract cannot load {language}.traineddata") from error
         self._api.SetVariable("preserve_interword_spaces", "1")
+        # Below this confidence a line is read again as white on black, which costs as much as reading it did.
+        self._api.SetVariable("invert_threshold", _INVERTED_BELOW)
 
     def read(self, strip: Grey) -> Reading:
         """The words of one strip with their place along it."""

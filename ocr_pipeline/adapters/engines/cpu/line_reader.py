@@ -164,7 +164,9 @@ def _merge(
 def _respaced(strip: Strip, judged: Sequence[Judged]) -> list[Judged]:
     glyphs = respace(strip.image, [item.glyph for item in judged])
     glyphs = settle_marks(strip.image, glyphs)
-    return [replace(item, glyph=glyph) for item, glyph in zip(judged, glyphs, strict=True)]
+    return [
+        item if glyph is item.glyph else replace(item, glyph=glyph) for item, glyph in zip(judged, glyphs, strict=True)
+    ]
 
 
 def _shifted(glyphs: Sequence[Glyph], offset: float) -> list[Glyph]:

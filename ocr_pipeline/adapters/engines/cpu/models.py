@@ -53,8 +53,8 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    # The arena keeps the largest page ever seen in memory, once for each thread.
-    options.enable_cpu_mem_arena = False
+    # Without the arena every layer's memory is fetched from the system anew: a fifth of the detector's time.
+    options.enable_cpu_mem_arena = True
     options.enable_mem_pattern = False
     options.log_severity_level = _SILENT
     try:

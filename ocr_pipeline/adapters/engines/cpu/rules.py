@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_pipeline.adapters.engines.cpu.detection import Quad
-from ocr_pipeline.adapters.engines.cpu.imaging import Grey
+from ocr_pipeline.adapters.engines.cpu.imaging import Grey, pieces
 from ocr_pipeline.domain.text import Box
 
 _EDGE = 0.15
@@ -62,7 +62,9 @@ def _long_runs(ink: Grey, least: float, text_height: float, *, along: int) -> Gr
     kernel = np.ones((1, short) if along else (short, 1), np.uint8)
     # A rule a little out of true breaks into steps one pixel apart; closing the steps joins them again.
     thick = np.ones((3, 1) if along else (1, 3), np.uint8)
-    runs = cv2.morphologyEx(cv2.dilate(ink, thick), cv2.MORPH_OPEN, kernel)
+    runs = np.asarray(cv2.morphologyEx(cv2.dilate(ink, thick), cv2.MORPH_OPEN, kernel), np.uint8)
+    if not any((width if along else height) >= least for _, _, width, height in pieces(runs)):
+        return np.zeros_like(ink)
     count, raw, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     labels = np.asarray(raw, np.int32)
     length = stats[:, cv2.CC_STAT_WIDTH if along else cv2.CC_STAT_HEIGHT]
@@ -73,6 +75,8 @@ def _long_runs(ink: Grey, least: float, text_height: float, *, along: int) -> Gr
 
 def _meeting(down: Grey, across: Grey, text_height: float) -> Grey:
     """The upright runs that are long, or end at a level rule."""
+    if not down.any():
+        return down
     count, raw, stats, _ = cv2.connectedComponentsWithStats(down, connectivity=8)
     labels = np.asarray(raw, np.int32)
     reach = max(3, round(text_height * _REACH))
@@ -90,11 +94,12 @@ def _chosen(labels: NDArray[np.int32], keep: NDArray[np.bool_], count: int, ink:
 
 
 def _boxes(mask: Grey) -> tuple[Box, ...]:
-    joined = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    if not mask.any():
+        return ()
+    joined = np.asarray(cv2.dilate(mask, np.ones((3, 3), np.uint8)), np.uint8)
     return tuple(
         Box(float(left), float(top), float(left + width), float(top + height))
-        for left, top, width, height, _ in stats[1:]
+        for left, top, width, height in pieces(joined)
     )
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr_pipeline.adapters.engines.cpu.imaging import Grey
 from ocr_pipeline.adapters.engines.cpu.readings import Glyph, is_hangul
@@ -33,7 +34,7 @@ def respace(strip: Grey, glyphs: Sequence[Glyph]) -> list[Glyph]:
     if _is_spread_title(glyphs, white):
         return [glyphs[0], *(replace(glyph, spaced=True) for glyph in glyphs[1:])]
     pairs = zip(glyphs, glyphs[1:], white, strict=False)
-    return [glyphs[0], *(replace(two, spaced=_is_spaced(one, two, gap)) for one, two, gap in pairs)]
+    return [glyphs[0], *(_with_space(two, _is_spaced(one, two, gap)) for one, two, gap in pairs)]
 
 
 def gaps(strip: Grey, glyphs: Sequence[Glyph]) -> list[float]:
@@ -43,17 +44,13 @@ def gaps(strip: Grey, glyphs: Sequence[Glyph]) -> list[float]:
     tall = float(rows[-1] - rows[0] + 1) if len(rows) else float(ink.shape[0])
     white = ink.sum(axis=0) == 0
     return [
-        _longest_run(white[int(one.centre) : max(int(one.centre) + 1, int(two.centre))].tolist()) / tall
+        _longest_run(white[int(one.centre) : max(int(one.centre) + 1, int(two.centre))]) / tall
         for one, two in pairwise(glyphs)
     ]
 
 
-def _longest_run(flags: list[bool]) -> int:
-    best = run = 0
-    for flag in flags:
-        run = run + 1 if flag else 0
-        best = max(best, run)
-    return best
+def _longest_run(flags: NDArray[np.bool_]) -> int:
+    return max(map(len, flags.tobytes().split(b"\0")))
 
 
 def _is_spread_title(glyphs: Sequence[Glyph], white: Sequence[float]) -> bool:
@@ -61,6 +58,10 @@ def _is_spread_title(glyphs: Sequence[Glyph], white: Sequence[float]) -> bool:
     return (
         len(glyphs) <= _TITLE_LETTERS and all(is_hangul(glyph.text) for glyph in glyphs) and min(white) >= _SPREAD_TITLE
     )
+
+
+def _with_space(glyph: Glyph, spaced: bool) -> Glyph:
+    return glyph if glyph.spaced == spaced else replace(glyph, spaced=spaced)
 
 
 def _is_spaced(one: Glyph, two: Glyph, gap: float) -> bool:

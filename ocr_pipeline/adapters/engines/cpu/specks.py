@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_pipeline.adapters.engines.cpu.detection import Quad
-from ocr_pipeline.adapters.engines.cpu.imaging import Grey
+from ocr_pipeline.adapters.engines.cpu.imaging import Grey, pieces
 
 # In heights of a line of text.
 _SPECK = 0.22
@@ -57,22 +57,21 @@ def stray_lines(ink: Grey, quads: list[Quad], text_height: float) -> list[Quad]:
     ink = ink.copy()
     for quad in quads:
         cv2.fillPoly(ink, [quad.astype(np.int32)], (0,))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    pieces = sorted(
+    strays = sorted(
         (
-            _Piece(int(left), int(top), int(left + width), int(top + height))
-            for left, top, width, height, _ in stats[1:]
+            _Piece(left, top, left + width, top + height)
+            for left, top, width, height in pieces(ink)
             if _LOWEST * text_height <= height <= _TALLEST * text_height
             and _SLENDER * text_height <= width <= _WIDEST * text_height
         ),
         key=lambda piece: piece.left,
     )
-    return [_around(run, text_height) for run in _runs(pieces, text_height)]
+    return [_around(run, text_height) for run in _runs(strays, text_height)]
 
 
-def _runs(pieces: list[_Piece], text_height: float) -> list[_Piece]:
+def _runs(strays: list[_Piece], text_height: float) -> list[_Piece]:
     runs: list[_Piece] = []
-    for piece in pieces:
+    for piece in strays:
         for at, run in enumerate(runs):
             beside = piece.left - run.right <= _TOGETHER * text_height
             level = abs((piece.top + piece.bottom) - (run.top + run.bottom)) <= text_height * _TOGETHER
