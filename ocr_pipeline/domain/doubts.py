@@ -34,6 +34,8 @@ _CODE_MISREAD_ANYWHERE = re.compile(
     r"[|l!]\d{2}(?:\.\d{1,3})?|[A-Z][\[\]()|!]\d{2}(?:\.\d{1,3})?|[A-Z|l!](?=.*\d)[0-9OolI|SB]{2}\.[0-9OolI|SB]{1,3}"
 )
 
+_BRACKET_FOR_LETTER = re.compile(r"(?:^|\()(?:[\]|!]|\[(?!\d+\]))\d{2}(?!\d)")
+
 _RESIDENT_LABEL = re.compile(r"주민(?:등록)?번호")
 _RESIDENT_ATTEMPT = re.compile(r"[\dOoIl]{4,}.*")
 _RESIDENT_SHAPE = re.compile(r"[\dOoIlSB]{6}-[\dOoIlSB][\dOoIlSB*xX•●]{6}")
@@ -42,6 +44,7 @@ _TIME = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?")
 _MISREAD_UNIT = r"(?:rng|nng|rnq|mq|m9|mgg|ing|nig|tng|rag|meg|mcq|rncg|uq|rnL|rnl|niL|mI|m1|m\|)"
 _DOSE_MISREAD = re.compile(rf"(?:.*\D)?{NUMBER}{_MISREAD_UNIT}(?:/.*)?")
 _UNIT_ALONE_MISREAD = re.compile(rf"{_MISREAD_UNIT}(?:/.*)?")
+_ONE_TABLET_MISREAD = re.compile(r"[Il|][TC]")
 _PLAIN_DOSE = re.compile(rf"(?:.*[가-힣)])?{NUMBER}{UNIT}(?:/.*)?")
 _LETTER_IN_DOSE = re.compile(rf"(?:.*[가-힣)])?(?=[^가-힣]*\d)[\dOoIlSB|.,]*[OoIlSB|][\dOoIlSB|.,]*{UNIT}(?:/.*)?")
 _LETTER_IN_NUMBER = re.compile(r"(?=.*\d)[\d.,]*[OoIlSBZ|][\dOoIlSBZ|.,]*")
@@ -78,6 +81,9 @@ _FLAG = re.compile(r"[HL]|High|Low", re.IGNORECASE)
 _RANGE = re.compile(r"\(?(\d+(?:\.\d+)?) ?[~-] ?(\d+(?:\.\d+)?)\)?$")
 _RANGE_WORDS, _RANGE_CHARACTERS = 3, 40
 _FAR_OUTSIDE = 3.0
+_BROKEN_DATE = re.compile(
+    r"\W{0,2}/(?:19|20)\d{2}|\d{1,2}[-./]\d{1,2}[-./]{2,}\d{2,4}|\d{1,4}[-./]{2,}\d{1,2}[-./]\d{1,4}"
+)
 _LOST_POWER = re.compile(r"[x\u00d7]?10(?:[3-9]|1[0-2])/?[u\u00b5\u03bc]?[Ll]|[x\u00d7]10/?[u\u00b5\u03bc]?[Ll]")
 
 
@@ -140,7 +146,7 @@ def _kcd_code(line: _Line, at: int) -> bool:
     text = line.texts[at]
     if is_code(text):
         return False
-    if _CODE_MISREAD_ANYWHERE.fullmatch(text):
+    if _CODE_MISREAD_ANYWHERE.fullmatch(text) or _BRACKET_FOR_LETTER.search(line.words[at].text):
         return True
     expected = not is_unit(line.after(at)) and (line.speaks_of_codes or line.is_under_code_label(at))
     return expected and _LOOKS_LIKE_CODE.fullmatch(text) is not None and any(sign.isdigit() for sign in text)
@@ -155,7 +161,7 @@ def _resident_number(line: _Line, at: int) -> bool:
 
 
 def _date(line: _Line, at: int) -> bool:
-    if at in line.impossible_korean_dates:
+    if at in line.impossible_korean_dates or _BROKEN_DATE.fullmatch(line.words[at].text):
         return True
     found = date_in(line.texts[at])
     if found is None:
@@ -176,6 +182,8 @@ def _dose_unit(line: _Line, at: int) -> bool:
     text, before, after = line.texts[at], line.before(at), line.after(at)
     if _UNIT_ALONE_MISREAD.fullmatch(text):
         return is_number(before)
+    if _ONE_TABLET_MISREAD.fullmatch(text):
+        return _PLAIN_DOSE.fullmatch(before) is not None
     if _PLAIN_DOSE.fullmatch(text) is None:
         if any(form.fullmatch(text) for form in (_DOSE_MISREAD, _LETTER_IN_DOSE, _PACK_WITHOUT_UNIT)):
             return True

@@ -172,3 +172,36 @@ def test_true_texts_raise_hardly_any_doubt() -> None:
 )
 def test_a_power_of_ten_that_lost_its_exponent_is_doubted(text: str, doubtful: bool) -> None:
     assert (Doubt.RESULT_UNIT.value in doubts([Word(text, 0.99)])[0]) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("text", "doubtful"),
+    [
+        ("/2026", True),
+        ("03/01./2026", True),
+        ("03//01/2026", True),
+        ("03/01/2026", False),
+        ("2026", False),
+        ("1/2", False),
+    ],
+)
+def test_pieces_and_breaks_of_dates_are_doubted(text: str, doubtful: bool) -> None:
+    assert (Doubt.DATE.value in doubts([Word(text, 0.99)])[0]) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("text", "doubted_word"),
+    [
+        ("폐렴 (]18.9)", "(]18.9)"),
+        ("폐렴 ]18.9", "]18.9"),
+        ("폐렴 (J18.9)", None),
+        ("이부프로펜정 200mg IT 3 7", "IT"),
+        ("이부프로펜정 200mg 1T 3 7", None),
+        ("ask the IT department", None),
+        ("see [12] and (10)", None),
+    ],
+)
+def test_a_bracket_for_a_letter_and_a_letter_for_one_tablet_are_doubted(text: str, doubted_word: str | None) -> None:
+    words = [Word(each, 0.99) for each in text.split()]
+    found = [word.text for word, names in zip(words, doubts(words), strict=True) if names]
+    assert found == ([] if doubted_word is None else [doubted_word])
