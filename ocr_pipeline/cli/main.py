@@ -13,7 +13,7 @@ from ocr_pipeline.cli import doctor as doctor_commands
 from ocr_pipeline.cli import documents, evaluate, operations, review, run, samples
 from ocr_pipeline.cli.exits import EXITS_HELP, Exit, exit_of
 from ocr_pipeline.cli.session import Session
-from ocr_pipeline.domain.errors import PipelineError
+from ocr_pipeline.domain.errors import InputMissing, PipelineError
 from ocr_pipeline.settings import load
 
 _EPILOG = EXITS_HELP
@@ -75,7 +75,8 @@ def main() -> None:
     try:
         build()()
     except PipelineError as error:
-        sys.stderr.write(f"ocr-pipeline: {error} [{error.code}]\n")
+        place = f": {error.place}" if isinstance(error, InputMissing) and error.place else ""
+        sys.stderr.write(f"ocr-pipeline: {error}{place} [{error.code}]\n")
         sys.exit(exit_of(error))
     except SystemExit as left:
         if left.code == Exit.INTERRUPTED:

@@ -47,9 +47,16 @@ class ConfigurationError(PipelineError):
 
 
 class InputMissing(PipelineError):
-    """A file, folder or prefix that was named is not there or may not be read."""
+    """A file, folder or prefix that was named is not there or may not be read.
+
+    `place` is what was named: PHI, so it is no part of the message, and only who named it may see it again.
+    """
 
     code = "input_missing"
+
+    def __init__(self, message: str, *, place: str = "") -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class OutputFailed(PipelineError):

@@ -15,7 +15,7 @@ from ocr_pipeline.ports.inputs import InputFile
 def local_inputs(pattern: str) -> Iterator[InputFile]:
     """Every regular file that a path or pattern names, in order; hidden files inside folders are left out.
 
-    Raises InputMissing when there is none, or a folder may not be read. The message holds what the caller named.
+    Raises InputMissing when there is none, or a folder may not be read. The error's `place` is what was named.
     """
     path = Path(pattern)
     if path.is_file():
@@ -26,7 +26,7 @@ def local_inputs(pattern: str) -> Iterator[InputFile]:
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
         files = [Path(match) for match in matches if Path(match).is_file()]
         if not files:
-            raise InputMissing(f"there is no file or folder {pattern!r}")
+            raise InputMissing("there is no file or folder", place=pattern)
         base = Path(os.path.commonpath([file.parent for file in files]))
         for file in files:
             yield _input(file, str(file.relative_to(base)))
@@ -34,7 +34,7 @@ def local_inputs(pattern: str) -> Iterator[InputFile]:
 
 def _folder(folder: Path) -> Iterator[InputFile]:
     def refuse(error: OSError) -> None:
-        raise InputMissing(f"the folder {error.filename!r} cannot be read: {error.strerror}") from error
+        raise InputMissing(f"a folder cannot be read: {error.strerror}", place=str(error.filename)) from None
 
     found = False
     for place, folders, names in os.walk(folder, onerror=refuse):
@@ -45,7 +45,7 @@ def _folder(folder: Path) -> Iterator[InputFile]:
                 found = True
                 yield _input(path, str(path.relative_to(folder)))
     if not found:
-        raise InputMissing(f"the folder {str(folder)!r} holds no files")
+        raise InputMissing("the folder holds no files", place=str(folder))
 
 
 def _input(path: Path, label: str) -> InputFile:
@@ -53,10 +53,10 @@ def _input(path: Path, label: str) -> InputFile:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise InputMissing(f"a named file cannot be read: {error.strerror}") from error
+            raise InputMissing(f"a named file cannot be read: {error.strerror}", place=label) from None
 
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise InputMissing(f"a named file cannot be read: {error.strerror}") from error
+        raise InputMissing(f"a named file cannot be read: {error.strerror}", place=label) from None
     return InputFile(label, size, read)

@@ -43,6 +43,6 @@ def manifests(place: Path) -> Iterator[ManifestFolder]:
     found = [place / MANIFEST, *sorted(place.glob(f"*/{MANIFEST}"))]
     there = [path for path in found if path.is_file()]
     if not there:
-        raise InputMissing(f"there is no {MANIFEST} in {str(place)!r}")
+        raise InputMissing(f"there is no {MANIFEST}", place=str(place))
     for path in there:
         yield ManifestFolder(path)
