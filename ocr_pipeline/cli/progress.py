@@ -43,11 +43,11 @@ def describe(progress: RunProgress, confidence: float | None) -> str:
 
 
 def seconds_left(progress: RunProgress) -> float | None:
-    """Elapsed time scaled by the files still to settle; None before there is anything to go by."""
-    done = progress.settled + progress.turned_away
-    if not done or done >= progress.files:
+    """Elapsed time scaled by the files still to settle; None before one has. Files turned away cost no time."""
+    left = progress.files - progress.turned_away - progress.settled
+    if not progress.settled or left <= 0:
         return None
-    return progress.elapsed / done * (progress.files - done)
+    return progress.elapsed / progress.settled * left
 
 
 @contextmanager

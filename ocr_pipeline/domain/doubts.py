@@ -36,6 +36,8 @@ _CODE_MISREAD_ANYWHERE = re.compile(
 
 _BRACKET_FOR_LETTER = re.compile(r"(?:^|\()(?:[\]|!]|\[(?!\d+\]))\d{2}(?!\d)")
 
+_LOCAL_NUMBER = re.compile(r"\d{3,4}-\d{4}")
+
 _RESIDENT_LABEL = re.compile(r"주민(?:등록)?번호")
 _RESIDENT_ATTEMPT = re.compile(r"[\dOoIl]{4,}.*")
 _RESIDENT_SHAPE = re.compile(r"[\dOoIlSB]{6}-[\dOoIlSB][\dOoIlSB*xX•●]{6}")
@@ -148,7 +150,8 @@ def _kcd_code(line: _Line, at: int) -> bool:
         return False
     if _CODE_MISREAD_ANYWHERE.fullmatch(text) or _BRACKET_FOR_LETTER.search(line.words[at].text):
         return True
-    expected = not is_unit(line.after(at)) and (line.speaks_of_codes or line.is_under_code_label(at))
+    telephone = _LOCAL_NUMBER.fullmatch(line.after(at)) is not None
+    expected = not is_unit(line.after(at)) and not telephone and (line.speaks_of_codes or line.is_under_code_label(at))
     return expected and _LOOKS_LIKE_CODE.fullmatch(text) is not None and any(sign.isdigit() for sign in text)
 
 

@@ -199,6 +199,7 @@ def test_pieces_and_breaks_of_dates_are_doubted(text: str, doubtful: bool) -> No
         ("이부프로펜정 200mg 1T 3 7", None),
         ("ask the IT department", None),
         ("see [12] and (10)", None),
+        ("Diagnosis J20.9 Phone (555) 555-0119", None),
     ],
 )
 def test_a_bracket_for_a_letter_and_a_letter_for_one_tablet_are_doubted(text: str, doubted_word: str | None) -> None:
