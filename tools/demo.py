@@ -6,6 +6,7 @@ Usage: python tools/demo.py FOLDER
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -21,6 +22,9 @@ def main() -> int:
     folder = Path(sys.argv[1]).resolve()
     inputs, output, data = folder / "input", folder / "output", folder / "data"
     gather(inputs)
+    own_tessdata = ROOT / ".runtime" / "tessdata"
+    if own_tessdata.is_dir():
+        os.environ["TESSDATA_PREFIX"] = str(own_tessdata)
     pipeline = [str(PROGRAM), "--data-dir", str(data)]
     title("1. Recognise the sample documents: ocr-pipeline run")
     code = subprocess.run([*pipeline, "run", str(inputs), "--out", str(output)], check=False).returncode
