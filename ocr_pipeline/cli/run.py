@@ -19,6 +19,7 @@ from ocr_pipeline.cli.session import Session, session_of
 from ocr_pipeline.domain.documents import DocumentState
 from ocr_pipeline.domain.ids import ClientId
 from ocr_pipeline.domain.pages import PageState
+from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.intake.submit import Upload
 from ocr_pipeline.operations.run import Followed, Progress, Settled, Turned
 from ocr_pipeline.ports.inputs import InputFile
@@ -75,11 +76,11 @@ def run(
     Pages that a machine must not accept wait in `ocr-pipeline review list`; their text is written with a note.
     """
     session, printer = session_of(context), Printer(as_json=as_json)
-    parse_priority(priority)
+    lane = parse_priority(priority)
     with session.open() as app:
         files = [file for path in paths for file in app.inputs(path)]
         with run_display(printer.err, quiet=quiet or as_json) as display:
-            summary = _follow(session, app, files, OutputFolder(out), display, priority=priority, again=again)
+            summary = _follow(session, app, files, OutputFolder(out), display, lane=lane, again=again)
         open_reviews = len(app.desk.waiting(limit=10_000))
     _report(printer, session, out, summary, open_reviews)
     if summary.turned or any(summary.states[state.value] for state in _BAD_STATES):
@@ -93,11 +94,11 @@ def _follow(
     output: OutputFolder,
     display: RunDisplay,
     *,
-    priority: str,
+    lane: Priority,
     again: bool,
 ) -> Summary:
     summary = Summary()
-    client, lane = ClientId(session.settings.client_id), parse_priority(priority)
+    client = ClientId(session.settings.client_id)
 
     def submit(file: InputFile, content: bytes) -> tuple[Any, bool]:
         receipt = app.submit(Upload(content, file.label, client, lane, session.actor), again=again)

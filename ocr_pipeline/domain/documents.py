@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ocr_pipeline.domain.errors import Conflict
+from ocr_pipeline.domain.errors import Conflict, KeyMissing
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.domain.pages import OPEN_STATES, PageState
 from ocr_pipeline.domain.priorities import Priority
@@ -121,6 +121,12 @@ class Document:
     page_count: int | None = None
     intake_attempts: int = 0
     dispatched_at: datetime | None = None
+
+    def usable_key(self) -> WrappedKey:
+        """The wrapped data key. Raises KeyMissing once the document was erased."""
+        if self.key is None:
+            raise KeyMissing("the document was erased")
+        return self.key
 
     def check_transition(self, target: DocumentState) -> None:
         """Raise Conflict when the table has no such step."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from ocr_pipeline.domain.documents import Document
-from ocr_pipeline.domain.errors import KeyMissing, MalformedMessage
+from ocr_pipeline.domain.errors import MalformedMessage
 from ocr_pipeline.domain.ids import DocumentId, PageRef
 from ocr_pipeline.domain.pages import Page
 from ocr_pipeline.domain.priorities import Priority
@@ -61,14 +61,12 @@ class RecognitionTask:
     @classmethod
     def of(cls, document: Document, page: Page) -> Self:
         """The task of a page as it stands. Raises KeyMissing when the document was erased."""
-        if document.key is None:
-            raise KeyMissing("the document was erased")
         return cls(
             page.ref,
             page.attempt,
             page.dispatch,
             document.priority,
-            document.key,
+            document.usable_key(),
             page.media_type,
             page.width,
             page.height,

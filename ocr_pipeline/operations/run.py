@@ -77,7 +77,7 @@ class _State:
     started: float
     files: int
     waiting: dict[DocumentId, list[Followed]] = field(default_factory=dict)
-    documents: list[DocumentId] = field(default_factory=list)
+    documents: dict[DocumentId, None] = field(default_factory=dict)
     taken: int = 0
     turned_away: int = 0
     settled: int = 0
@@ -127,8 +127,7 @@ class FollowRun:
         followed = Followed(file.label, document_id, duplicate)
         state.taken += 1
         state.waiting.setdefault(document_id, []).append(followed)
-        if document_id not in state.documents:
-            state.documents.append(document_id)
+        state.documents[document_id] = None
         return followed
 
     def _look(self, state: _State, *, wait: bool = True) -> Iterator[Event]:
@@ -147,7 +146,7 @@ class FollowRun:
 
     def _progress(self, state: _State) -> Progress:
         with self._records() as uow:
-            counts = uow.counts(document_ids=state.documents)
+            counts = uow.counts(document_ids=list(state.documents))
         state.reported = self._clock.monotonic()
         return Progress(
             files=state.files,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind
 from ocr_pipeline.domain.documents import Document
-from ocr_pipeline.domain.errors import KeyMissing
 from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.domain.pages import Page, PageState
 from ocr_pipeline.domain.review import ReviewItem
@@ -55,15 +54,14 @@ class ReadDocument:
             document = uow.documents.lock(document_id)
             pages = uow.pages.of_document(document_id)
             items = {item.page.number: item for item in uow.reviews.of_document(document_id)}
-            if document.key is None:
-                raise KeyMissing("the document was erased")
+            key = document.usable_key()
             uow.audit.append(AuditEntry(document_id, AuditKind.DOCUMENT_READ, self._clock.now(), actor))
             uow.commit()
         name = b"" if document.name is None else document.name
         return DocumentResult(
             document,
-            self._vault.open(document.key, Place(document_id, Purpose.NAME), name).decode(),
-            tuple(self._page(document.key, page, items.get(page.ref.number)) for page in pages),
+            self._vault.open(key, Place(document_id, Purpose.NAME), name).decode(),
+            tuple(self._page(key, page, items.get(page.ref.number)) for page in pages),
         )
 
     def _page(self, key: WrappedKey, page: Page, item: ReviewItem | None) -> PageResult:

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind, Detail
 from ocr_pipeline.domain.documents import Document
-from ocr_pipeline.domain.errors import Conflict, KeyMissing
+from ocr_pipeline.domain.errors import Conflict
 from ocr_pipeline.domain.ids import ReviewId, page_key
 from ocr_pipeline.domain.measures import character_error_rate
 from ocr_pipeline.domain.review import Lease, Resolution, ReviewItem
-from ocr_pipeline.domain.sealing import Place, Purpose, WrappedKey
+from ocr_pipeline.domain.sealing import Place, Purpose
 from ocr_pipeline.domain.text import PageText
 from ocr_pipeline.flow.sealed import open_page_text
 from ocr_pipeline.flow.settle import settle
@@ -60,7 +60,7 @@ class ReviewDesk:
             item = uow.reviews.get(review_id)
             document = uow.documents.lock(item.page.document_id)
             page = uow.pages.get(item.page)
-            key = _key(document)
+            key = document.usable_key()
             self._audit(uow, item, AuditKind.DOCUMENT_READ, reviewer, self._clock.now())
             uow.commit()
         read = None
@@ -122,7 +122,7 @@ class ReviewDesk:
             cer = 0.0 if resolution is Resolution.CONFIRMED else None
             correction = None
             if text is not None:
-                key = _key(document)
+                key = document.usable_key()
                 machine = "" if page.text is None else open_page_text(self._vault, key, item.page, page.text).text
                 cer = character_error_rate(text, machine)
                 correction = self._vault.seal(key, Place.of(item.page, Purpose.CORRECTION), text.encode())
@@ -168,9 +168,3 @@ class ReviewDesk:
                 (("review", str(item.id)), *details),
             )
         )
-
-
-def _key(document: Document) -> WrappedKey:
-    if document.key is None:
-        raise KeyMissing("the document was erased")
-    return document.key
