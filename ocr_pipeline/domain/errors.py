@@ -155,6 +155,45 @@ class EngineTimeout(EngineError):
     code = "engine_timeout"
 
 
+class EngineOverloaded(EngineUnavailable):
+    """The recogniser takes no more work just now; `retry_after` is its own advice in seconds."""
+
+    code = "engine_overloaded"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineGarbage(EngineError):
+    """What the recogniser sent back is no answer, or the answer to something else."""
+
+    code = "engine_garbage"
+
+
+class EngineRefused(EngineError):
+    """The recogniser will not take this page, however often it is asked."""
+
+    code = "engine_refused"
+    retryable = False
+
+
+class ContextTooLong(EngineRefused):
+    """The page and its text do not fit into the model's context."""
+
+    code = "context_too_long"
+
+
+class ReadingGuarded(EngineError):
+    """A guard spoke against what was read, and reading it again in another way may help. `reason` names the guard."""
+
+    code = "reading_guarded"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"a guard spoke against the reading: {reason}")
+        self.reason = reason
+
+
 class PageUnreadable(PipelineError):
     """The stored page image cannot be decoded by the recogniser."""
 

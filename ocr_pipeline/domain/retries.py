@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from ocr_pipeline.domain.errors import PipelineError
+from ocr_pipeline.domain.errors import PipelineError, ReadingGuarded
 from ocr_pipeline.domain.pages import PageReason, PageState
 
 
@@ -20,8 +20,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: PipelineError) -> Failure:
-        """The report of an error."""
-        return cls(error.code, error.retryable, error.counts_attempt)
+        """The report of an error; a guarded reading is reported by the name of the guard."""
+        code = error.reason if isinstance(error, ReadingGuarded) else error.code
+        return cls(code, error.retryable, error.counts_attempt)
 
 
 @dataclass(frozen=True, slots=True)

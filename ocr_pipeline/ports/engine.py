@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ocr_pipeline.domain.text import PageText
@@ -15,7 +15,7 @@ class PageImage:
     `dpi` is the resolution the image was scanned or rendered at, None where the file does not say.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     media_type: str
     width: int
     height: int
@@ -24,11 +24,19 @@ class PageImage:
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
-    """How to read: `attempt` counts from 1 (later attempts may try harder), `timeout` is seconds for the whole page."""
+    """How to read: `attempt` counts from 1 (later attempts may try harder), `timeout` is seconds for the whole page.
+
+    On the `last` attempt a doubtful reading is better than none: a person will see it. `session` is the same for pages
+    that belong together, so that an engine of several machines may keep them on one; `page` is an opaque name that
+    stays the same over a page's attempts.
+    """
 
     attempt: int = 1
     timeout: float = 30.0
     priority: int = 1
+    last: bool = False
+    session: str | None = None
+    page: str | None = None
 
 
 class Engine(Protocol):
