@@ -1,0 +1,1 @@
+"""Agreement between two readers of one page: where they differ, nobody should be sure."""
