@@ -7,36 +7,20 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 from ocr_pipeline.domain.pages import PageReason
 from ocr_pipeline.domain.text import PageText, Word
+from ocr_pipeline.recognition import answer_guards
+from ocr_pipeline.recognition.guard_rules import NOTHING_KNOWN, Circumstances, GuardRules
 
+__all__ = ["EXAMINED", "GUARDS", "Circumstances", "Guard", "GuardRules", "examine", "is_blank"]
 
-@dataclass(frozen=True, slots=True)
-class GuardRules:
-    """Where the guards draw their lines.
+EXAMINED: Final = "examined"
+"""The note on a page that was examined by whoever read it and knew most of the circumstances."""
 
-    `blank_ink` is a share of dark pixels, `ink_per_character` a number of them. `scripts` are first words of Unicode
-    character names; letters of others may make up `foreign` of all letters. A loop is a text that ends in a piece
-    repeated `repeats` times over `looped` characters, or `repeated_lines` lines alike. `characters` is the most a page
-    holds, and `slimmest` the least width of a character in heights of its box.
-    """
-
-    blank_ink: float = 0.0003
-    ink_per_character: float = 3.0
-    scripts: frozenset[str] = frozenset({"HANGUL", "LATIN", "GREEK"})
-    foreign: float = 0.1
-    repeats: int = 6
-    looped: int = 150
-    repeated_lines: int = 5
-    characters: int = 20_000
-    slimmest: float = 0.12
-    too_slim: float = 0.2
-
-
-Guard = Callable[[PageText, GuardRules], PageReason | None]
+Guard = Callable[[PageText, GuardRules, Circumstances], PageReason | None]
 
 _FEWEST_LETTERS = 5
 _TAIL = 3_000
@@ -47,18 +31,20 @@ def is_blank(page: PageText, rules: GuardRules) -> bool:
     return page.is_empty and page.ink is not None and page.ink <= rules.blank_ink
 
 
-def examine(page: PageText, rules: GuardRules) -> tuple[str, ...]:
-    """Reasons of all guards that speak, in a fixed order."""
-    found = (guard(page, rules) for guard in GUARDS)
+def examine(page: PageText, rules: GuardRules, known: Circumstances = NOTHING_KNOWN) -> tuple[str, ...]:
+    """Reasons of all guards that speak, in a fixed order; none for a page examined before, by whoever knew more."""
+    if EXAMINED in page.notes and known == NOTHING_KNOWN:
+        return ()
+    found = (guard(page, rules, known) for guard in GUARDS)
     return tuple(reason.value for reason in found if reason is not None)
 
 
-def empty_on_inked(page: PageText, rules: GuardRules) -> PageReason | None:
+def empty_on_inked(page: PageText, rules: GuardRules, _: Circumstances) -> PageReason | None:
     """Nothing was read where something is printed, or where nobody looked whether something is."""
     return PageReason.EMPTY_ON_INKED if page.is_empty and not is_blank(page, rules) else None
 
 
-def text_on_blank(page: PageText, rules: GuardRules) -> PageReason | None:
+def text_on_blank(page: PageText, rules: GuardRules, _: Circumstances) -> PageReason | None:
     """More was read than the ink on the page could write."""
     if page.ink is None or page.is_empty:
         return None
@@ -67,8 +53,13 @@ def text_on_blank(page: PageText, rules: GuardRules) -> PageReason | None:
     return PageReason.TEXT_ON_BLANK if page.ink * page.width * page.height < least else None
 
 
-def repetition_loop(page: PageText, rules: GuardRules) -> PageReason | None:
-    """The text ends by going round in circles, or the same wordy line stands many times in a row."""
+def repetition_loop(page: PageText, rules: GuardRules, known: Circumstances) -> PageReason | None:
+    """The text ends by going round in circles, or the same wordy line stands many times in a row.
+
+    Where the page is known to hold as much text, it is a form with rows alike.
+    """
+    if known.glyphs is not None and answer_guards.written(page) <= rules.excused * known.glyphs:
+        return None
     for text, lines in groupby(line.text for line in page.lines):
         if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS and len(list(lines)) >= rules.repeated_lines:
             return PageReason.REPETITION
@@ -76,7 +67,7 @@ def repetition_loop(page: PageText, rules: GuardRules) -> PageReason | None:
     return PageReason.REPETITION if _ends_in_circles(compact, rules) else None
 
 
-def script_mismatch(page: PageText, rules: GuardRules) -> PageReason | None:
+def script_mismatch(page: PageText, rules: GuardRules, _: Circumstances) -> PageReason | None:
     """Many letters belong to a script that nobody expects here."""
     text = unicodedata.normalize("NFKC", "".join(word.text for word in page.words))
     scripts = [unicodedata.name(letter, "UNKNOWN").split()[0] for letter in text if letter.isalpha()]
@@ -85,15 +76,27 @@ def script_mismatch(page: PageText, rules: GuardRules) -> PageReason | None:
     return PageReason.SCRIPT_MISMATCH if too_many else None
 
 
-def impossible_length(page: PageText, rules: GuardRules) -> PageReason | None:
-    """More text than fits on a page, or much of it in boxes too small for it."""
+def impossible_length(page: PageText, rules: GuardRules, known: Circumstances) -> PageReason | None:
+    """More text than fits on a page or than there is on this one, or much of it in boxes too small for it."""
     total = sum(len(word.text) for word in page.words)
     squeezed = sum(len(word.text) for word in page.words if _is_squeezed(word, rules))
-    impossible = total > rules.characters or squeezed > rules.too_slim * total
+    swollen = known.glyphs is not None and answer_guards.written(page) > rules.swollen * known.glyphs + rules.spare
+    impossible = swollen or total > rules.characters or squeezed > rules.too_slim * total
     return PageReason.IMPOSSIBLE_LENGTH if impossible else None
 
 
-GUARDS: tuple[Guard, ...] = (empty_on_inked, text_on_blank, repetition_loop, script_mismatch, impossible_length)
+GUARDS: tuple[Guard, ...] = (
+    empty_on_inked,
+    text_on_blank,
+    repetition_loop,
+    script_mismatch,
+    impossible_length,
+    answer_guards.truncated,
+    answer_guards.refusal,
+    answer_guards.prompt_echo,
+    answer_guards.obeyed_page,
+    answer_guards.instructions_on_page,
+)
 
 
 def _is_squeezed(word: Word, rules: GuardRules) -> bool:

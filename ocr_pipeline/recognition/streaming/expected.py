@@ -1,0 +1,51 @@
+"""What the ink on a page lets us expect of its text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+from ocr_pipeline.ports.survey import Survey
+
+SLACK = 2.0
+"""How far off a survey may be, either way."""
+
+_ODD_LETTERS = 5
+# Dark pixels of a million, measured: 47 to 130 for a letter of print, 110 and more for the rules of an empty cell.
+_PIXELS = 1_000_000
+_LETTER, _CELL = 60, 100
+# Of the letters in rows alike, measured, one in two and a half at least has its like right below.
+_LETTERS_A_TWIN, _ODD_TWINS = 2.0, 8
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedText:
+    """How many letters and digits can stand on a page, `low` at least and `high` at most.
+
+    `cells` is the most empty cells of a table that can be drawn beside them, `alike` the most letters and digits that
+    can stand in rows like the row above; None where nobody knows.
+    """
+
+    low: int
+    high: int
+    cells: int | None = None
+    alike: int | None = None
+
+    @classmethod
+    def of(cls, survey: Survey, slack: float = SLACK, twins: int | None = None) -> Self | None:
+        """What a survey lets us expect when it may be off by the factor `slack`; None where nothing was counted.
+
+        `twins` counts the letters and digits on the page that have their like right below.
+        """
+        if survey.glyphs is None:
+            return None
+        low, high = math.floor(survey.glyphs / slack), math.ceil(survey.glyphs * slack) + _ODD_LETTERS
+        cells = max(0, round((survey.ink * _PIXELS - survey.glyphs * _LETTER) / _CELL))
+        alike = None if twins is None else math.ceil(slack * _LETTERS_A_TWIN * (twins + _ODD_TWINS))
+        return cls(low, high, cells, alike)
+
+
+def written(text: str) -> int:
+    """Letters and digits, a Hangul syllable counting as one: what a survey counts, apart from markup and dots."""
+    return sum(map(str.isalnum, text))
