@@ -92,26 +92,50 @@ class KeySettings(_Group):
 
 
 class EngineSettings(_Group):
-    """The recogniser: `cpu` is built in, others come by the `ocr_pipeline.engines` entry point."""
+    """The recogniser: `cpu` and `vllm` are built in, others come by the `ocr_pipeline.engines` entry point."""
 
     name: str = "cpu"
     tessdata: Path | None = None
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
-class WorkerSettings(_Group):
-    """A recognition worker: pages at once, slots that bulk may not take, seconds to finish in when told to stop."""
+class VllmSettings(_Group):
+    """The servers behind `engine.name = vllm`, and how far they are trusted.
 
-    slots: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 2), ge=1)
+    Servers are named one by one, in a file that is read again when it changes (one address a line), or by a DNS name
+    whose addresses are asked for again and again. `profile` is found by the model's name where it is not given.
+    """
+
+    servers: Annotated[tuple[str, ...], BeforeValidator(_split)] = ("http://127.0.0.1:8000",)
+    servers_file: Path | None = None
+    dns_name: str | None = None
+    refresh_seconds: float = Field(5.0, gt=0)
+    api_key: SecretStr | None = None
+    profile: str | None = None
+    strategy: Literal["least_load", "round_robin", "weighted_random"] = "least_load"
+    session_affinity: bool = False
+    connect_seconds: float = Field(2.0, gt=0)
+    stall_seconds: float = Field(10.0, gt=0)
+    probe_seconds: float = Field(5.0, gt=0)
+    quiet_seconds: float = Field(2.0, gt=0)
+    dcgm_urls: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    cross_check: Literal["always", "doubtful", "sampled", "never"] = "always"
+    cross_check_share: float = Field(0.1, gt=0, le=1)
+    cross_check_threads: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1)
+
+
+class WorkerSettings(_Group):
+    """A recognition worker: pages at once, slots that bulk may not take, seconds to finish in when told to stop.
+
+    Without `slots` the engine says: as many as there are cores, two at most, or as `max_concurrent_requests` for vLLM.
+    `metrics_port` serves what the worker counts to Prometheus; without one nothing listens.
+    """
+
+    slots: int | None = Field(None, ge=1)
     reserved_slots: int = Field(0, ge=0)
     shutdown_seconds: float = Field(30.0, ge=0)
     bulk_patience_seconds: float = Field(600.0, gt=0)
-
-    @model_validator(mode="after")
-    def _bulk_keeps_a_slot(self) -> Self:
-        if self.reserved_slots >= self.slots:
-            raise ValueError("worker.reserved_slots must leave bulk at least one of worker.slots")
-        return self
+    metrics_port: int | None = Field(None, ge=1, le=65535)
 
 
 class IntakeSettings(_Group):
@@ -164,6 +188,12 @@ class Settings(BaseSettings):
     supported_formats: Annotated[tuple[Format, ...], BeforeValidator(_split)] = ("png", "jpeg", "tiff", "pdf")
     max_pages_per_request: int = Field(20, ge=1)
     request_timeout_seconds: float = Field(30.0, gt=0)
+    model_name: str = "Qwen/Qwen2.5-VL-7B-Instruct"
+    tensor_parallel_size: int = Field(1, ge=1)
+    max_model_len: int = Field(8192, ge=256)
+    max_concurrent_requests: int = Field(32, ge=1)
+    gpu_memory_utilization: float = Field(0.90, gt=0, le=1)
+    enable_confidence_scoring: bool = True
     min_confidence_threshold: float = Field(0.85, ge=0, le=1)
     enable_human_review_routing: bool = True
     enable_request_logging: bool = True
@@ -179,11 +209,25 @@ class Settings(BaseSettings):
     storage: StorageSettings = Field(default_factory=StorageSettings)
     keys: KeySettings = Field(default_factory=KeySettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
+    vllm: VllmSettings = Field(default_factory=VllmSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
     retry: RetrySettings = Field(default_factory=RetrySettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
     reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)
+
+    @model_validator(mode="after")
+    def _bulk_keeps_a_slot(self) -> Self:
+        if self.worker.reserved_slots >= self.slots:
+            raise ValueError("worker.reserved_slots must leave bulk at least one of worker.slots")
+        return self
+
+    @property
+    def slots(self) -> int:
+        """Pages that a recognition worker has in hand at once."""
+        if self.worker.slots is not None:
+            return self.worker.slots
+        return self.max_concurrent_requests if self.engine.name == "vllm" else min(os.cpu_count() or 1, 2)
 
     @property
     def home(self) -> Path:

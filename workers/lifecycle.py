@@ -38,7 +38,7 @@ class Lifecycle:
         process = self._process
         try:
             process.role = role_of(self._app.amqp.queues.consume_from)
-            worker = process.settings.worker
+            slots = process.settings.slots
         except PipelineError as error:
             raise SystemExit(str(error)) from None
         sender.pool_cls = PatientThreads
@@ -46,7 +46,7 @@ class Lifecycle:
             case Role.RECOGNITION:
                 # A thread for everything that may be delivered: no lane can take the threads of another, and the
                 # one message beyond the slots is at the gate when a slot becomes free.
-                process.prefetch = worker.slots + 1
+                process.prefetch = slots + 1
                 sender.concurrency = process.prefetch * len(process.role.queues)
             case Role.INTAKE:
                 process.prefetch = max(1, int(sender.concurrency) // len(process.role.queues))

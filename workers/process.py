@@ -128,7 +128,7 @@ class WorkerProcess:
 
     def _page_runner(self) -> PageRunner:
         worker = self.settings.worker
-        rules = GateRules(worker.slots, worker.reserved_slots, worker.bulk_patience_seconds)
+        rules = GateRules(self.settings.slots, worker.reserved_slots, worker.bulk_patience_seconds)
         stage = self._resources.enter_context(self._stages.recognition(self.settings))
         self.gate = Gate(rules, SystemClock())
         watch = EngineWatch(

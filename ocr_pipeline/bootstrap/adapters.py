@@ -6,8 +6,7 @@ Adapters over large libraries are imported where they are chosen: a command pays
 from __future__ import annotations
 
 from contextlib import ExitStack
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL
 
@@ -22,7 +21,6 @@ from ocr_pipeline.adapters.postgres.engine import create_pool
 from ocr_pipeline.adapters.postgres.migrate import migrate
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.domain.errors import ConfigurationError
-from ocr_pipeline.ports.engine import Engine
 from ocr_pipeline.ports.objects import ObjectStore
 from ocr_pipeline.ports.vault import KeyProvider
 from ocr_pipeline.settings import Settings
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
     from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
     from ocr_pipeline.adapters.queues.celery_queue import CeleryWorkQueue
     from ocr_pipeline.adapters.queues.topology import Topology
-
-ENGINE_GROUP = "ocr_pipeline.engines"
-"""The entry point group by which other packages bring engines: factories called with `slots` and `engine.options`."""
 
 
 def object_store(settings: Settings, stack: ExitStack) -> ObjectStore:
@@ -156,18 +151,5 @@ def opener(settings: Settings, stack: ExitStack) -> ChildProcessOpener:
             page_seconds=intake.page_seconds,
         )
     )
-    stack.callback(built.close)
-    return built
-
-
-def engine(settings: Settings, stack: ExitStack) -> Engine:
-    """The recogniser named in the settings. Raises ConfigurationError for an unknown one, EngineUnavailable."""
-    found = {point.name: point for point in entry_points(group=ENGINE_GROUP)}
-    if settings.engine.name not in found:
-        raise ConfigurationError(f"engine.name names no installed engine; there are: {', '.join(sorted(found))}")
-    options: dict[str, Any] = dict(settings.engine.options)
-    if settings.engine.tessdata is not None:
-        options["tessdata"] = settings.engine.tessdata
-    built: Engine = found[settings.engine.name].load()(slots=settings.worker.slots, **options)
     stack.callback(built.close)
     return built

@@ -17,7 +17,7 @@ from ocr_pipeline.adapters.postgres.migrate import migrate
 from ocr_pipeline.adapters.queues.journal import HandJournal
 from ocr_pipeline.adapters.queues.local import LocalStages
 from ocr_pipeline.adapters.queues.standby import StandbyQueue
-from ocr_pipeline.bootstrap import adapters, stages
+from ocr_pipeline.bootstrap import adapters, engines, stages
 from ocr_pipeline.bootstrap.embedded import EmbeddedWorkers
 from ocr_pipeline.domain.errors import ConfigurationError, InputMissing
 from ocr_pipeline.flow.dispatch import Dispatcher
@@ -88,13 +88,13 @@ class Application:
             yield time.sleep
             return
         with ExitStack() as stack:
-            engine = DeferredEngine(lambda: adapters.engine(self.settings, stack))
+            engine = DeferredEngine(lambda: engines.engine(self.settings, stack))
             workers = EmbeddedWorkers(
                 self.settings.home / "worker.lock",
                 self.standby,
                 lambda: self._local_stages(engine, stack),
                 engine.raise_failure,
-                threads=self.settings.worker.slots,
+                threads=self.settings.slots,
                 sweep_seconds=_EMBEDDED_SWEEP_SECONDS,
                 shutdown_seconds=self.settings.worker.shutdown_seconds,
             )

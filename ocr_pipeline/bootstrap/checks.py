@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from ocr_pipeline.bootstrap import adapters
+from ocr_pipeline.bootstrap import adapters, engines
 from ocr_pipeline.domain.documents import MediaType
 from ocr_pipeline.domain.errors import ConfigurationError, IntegrityError, PipelineError
 from ocr_pipeline.settings import Settings
@@ -97,6 +97,6 @@ def _intake(settings: Settings, stack: ExitStack) -> str:
 
 
 def _engine(settings: Settings, stack: ExitStack) -> str:
-    engine = adapters.engine(settings, stack)
+    engine = engines.engine(settings, stack)
     engine.check()
     return f"{engine.name} reads"

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 from ocr_pipeline.adapters.clock import RandomIds, SystemClock
-from ocr_pipeline.bootstrap import adapters
+from ocr_pipeline.bootstrap import adapters, engines
 from ocr_pipeline.domain.retries import RetryRules
 from ocr_pipeline.domain.verdicts import VerdictRules
 from ocr_pipeline.flow.dispatch import Dispatcher
@@ -41,7 +41,7 @@ def recognition_stage(settings: Settings) -> Iterator[RecognisePage]:
     """Recognition over the settings' store, keys and engine. It neither has nor asks for a database."""
     with ExitStack() as stack:
         vault = adapters.vault(settings, adapters.key_provider(settings, stack))
-        engine = adapters.engine(settings, stack)
+        engine = engines.engine(settings, stack)
         yield recognise_page(settings, adapters.object_store(settings, stack), vault, engine)
 
 
@@ -67,7 +67,7 @@ def reconcile_stage(settings: Settings) -> Iterator[Reconcile]:
 def reader(settings: Settings) -> Iterator[tuple[Engine, DocumentOpener]]:
     """Engine and opener alone, to read files without keeping anything."""
     with ExitStack() as stack:
-        yield adapters.engine(settings, stack), adapters.opener(settings, stack)
+        yield engines.engine(settings, stack), adapters.opener(settings, stack)
 
 
 def lease(settings: Settings) -> timedelta:
@@ -94,7 +94,13 @@ def admit_document(
 def recognise_page(settings: Settings, store: ObjectStore, vault: Vault, engine: Engine) -> RecognisePage:
     """The recognition use case."""
     return RecognisePage(
-        store, vault, engine, AssessPage(AssessmentRules()), SystemClock(), settings.request_timeout_seconds
+        store,
+        vault,
+        engine,
+        AssessPage(AssessmentRules()),
+        SystemClock(),
+        timeout=settings.request_timeout_seconds,
+        max_attempts=settings.retry.max_attempts,
     )
 
 

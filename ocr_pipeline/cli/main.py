@@ -10,7 +10,7 @@ import typer
 
 from ocr_pipeline import __version__, logs
 from ocr_pipeline.cli import doctor as doctor_commands
-from ocr_pipeline.cli import documents, evaluate, operations, review, run, samples
+from ocr_pipeline.cli import documents, engine, evaluate, operations, review, run, samples
 from ocr_pipeline.cli.exits import EXITS_HELP, Exit, exit_of
 from ocr_pipeline.cli.session import Session
 from ocr_pipeline.domain.errors import InputMissing, PipelineError
@@ -29,7 +29,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(epilog=_EPILOG)(_top)
-    for group in (run, documents, operations, evaluate, doctor_commands, samples):
+    for group in (run, documents, operations, evaluate, doctor_commands, samples, engine):
         group.register(app)
     app.add_typer(review.build(), name="review")
     return app

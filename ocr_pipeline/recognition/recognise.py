@@ -24,16 +24,27 @@ Assess = Callable[[PageText], Assessment]
 
 
 class RecognisePage:
-    """Reads one page at a time; as many threads may call it as the engine has slots."""
+    """Reads one page at a time; as many threads may call it as the engine has slots.
+
+    A page has `timeout` seconds; after `max_attempts` it is not tried again, so that try must give what it has.
+    """
 
     def __init__(
-        self, store: ObjectStore, vault: Vault, engine: Engine, assess: Assess, clock: Clock, timeout: float
+        self,
+        store: ObjectStore,
+        vault: Vault,
+        engine: Engine,
+        assess: Assess,
+        clock: Clock,
+        timeout: float,
+        max_attempts: int,
     ) -> None:
         self._store = store
         self._vault = vault
         self._assess = assess
         self._clock = clock
         self._timeout = timeout
+        self._max_attempts = max_attempts
         self.engine = engine
 
     def __call__(self, task: RecognitionTask) -> PageRead | PageFailed:
@@ -59,7 +70,14 @@ class RecognisePage:
     def _read(self, task: RecognitionTask) -> PageText:
         sealed = self._store.get(page_key(task.page))
         image = self._vault.open(task.key, Place.of(task.page, Purpose.PAGE_IMAGE), sealed)
-        options = RecognitionOptions(task.attempt, self._timeout, task.priority.value)
+        options = RecognitionOptions(
+            task.attempt,
+            self._timeout,
+            task.priority.value,
+            last=task.attempt >= self._max_attempts,
+            session=str(task.page.document_id),
+            page=page_key(task.page),
+        )
         return self.engine.recognise(PageImage(image, task.media_type, task.width, task.height, task.dpi), options)
 
     def _seal(self, task: RecognitionTask, page: PageText) -> bytes:

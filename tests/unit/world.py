@@ -177,7 +177,7 @@ class World:
             self.ids,
             AdmissionRules(max_attempts=3, review=review),
         )
-        self.recognise = RecognisePage(self.store, self.vault, self.engine, assess, self.clock, timeout=30.0)
+        self.recognise = RecognisePage(self.store, self.vault, self.engine, assess, self.clock, 30.0, max_attempts)
         self.apply = ApplyReport(
             self.records,
             self.dispatcher,
