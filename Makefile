@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := var/demo
 
-.PHONY: help setup demo demo-clean test test-quick check format lock services services-down clean
+.PHONY: help setup demo demo-clean test test-vllm test-quick check format lock services services-down clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s%s\n", $$1, $$2}'
@@ -39,6 +39,11 @@ services-down: ## Stop them
 test: setup ## Set up the real services and run every test
 	tools/setup.sh services
 	tools/test.sh
+
+test-vllm: setup ## Install vLLM's CPU build once, and test on real model servers
+	tools/setup.sh services
+	tools/vllm_setup.sh
+	tools/test_vllm.sh
 
 test-quick: setup ## Unit and property tests alone
 	$(BIN)/pytest -q tests/unit tests/properties

@@ -13,4 +13,5 @@ set -a
 # shellcheck disable=SC1091 # written by the line above
 . .runtime/services/services.env
 set +a
-OCR_TEST_REQUIRE_SERVICES=1 "$python" -m pytest -q tests --ignore=tests/unit --ignore=tests/properties "$@"
+OCR_TEST_REQUIRE_SERVICES=1 "$python" -m pytest -q tests \
+  --ignore=tests/unit --ignore=tests/properties --ignore=tests/vllm "$@"

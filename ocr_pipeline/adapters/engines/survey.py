@@ -17,13 +17,14 @@ from ocr_pipeline.adapters.engines.glyphs import count_twins, put_together
 from ocr_pipeline.ports.engine import PageImage
 from ocr_pipeline.ports.survey import Survey
 
-_LONG_SIDE = 1600
+_LONG_SIDE = 1400
 _DARK_PAPER = 110
 _PAPER_SCALE = 8
 # Levels of grey below the paper: less is no ink. Half of the common darkness parts ink from the grey between letters.
 _FAINT = 24
 _COMMON = 0.9
-_RULE = 45
+# Pixels: a rule is longer than any stroke, and thinner than the shading of a cell.
+_RULE, _THICK = 45, 11
 _PIXELS = (5, 120)
 # Shares of the size of a character, itself taken from the larger pieces of the page.
 _LARGER, _MARGIN = 85.0, 1.15
@@ -102,4 +103,6 @@ def _rules(ink: Grey) -> Grey:
     flat, tall = np.ones((1, 3), np.uint8), np.ones((3, 1), np.uint8)
     across = cv2.morphologyEx(cv2.dilate(ink, tall), cv2.MORPH_OPEN, np.ones((1, _RULE), np.uint8))
     down = cv2.morphologyEx(cv2.dilate(ink, flat), cv2.MORPH_OPEN, np.ones((_RULE, 1), np.uint8))
-    return np.asarray(cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8)), np.uint8)
+    shaded = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((_THICK, _THICK), np.uint8))
+    rules = cv2.subtract(cv2.bitwise_or(across, down), shaded)
+    return np.asarray(cv2.dilate(rules, np.ones((3, 3), np.uint8)), np.uint8)

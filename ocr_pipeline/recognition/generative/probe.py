@@ -34,7 +34,8 @@ class KnownPictureProbe:
             sampling=self._profile.sampling,
             max_tokens=_MOST_TOKENS,
             priority=_FIRST,
-            logprobs=False,
+            # As pages are asked for: a server that starts has then done once all that the first page needs.
+            logprobs=True,
         )
         wanted = _folded(picture.text)
         text = ""
