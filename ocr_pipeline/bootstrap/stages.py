@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
+from prometheus_client import CollectorRegistry, start_http_server
+
 from ocr_pipeline.adapters.clock import RandomIds, SystemClock
 from ocr_pipeline.bootstrap import adapters, engines
+from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.domain.retries import RetryRules
 from ocr_pipeline.domain.verdicts import VerdictRules
 from ocr_pipeline.flow.dispatch import Dispatcher
@@ -41,8 +44,26 @@ def recognition_stage(settings: Settings) -> Iterator[RecognisePage]:
     """Recognition over the settings' store, keys and engine. It neither has nor asks for a database."""
     with ExitStack() as stack:
         vault = adapters.vault(settings, adapters.key_provider(settings, stack))
-        engine = engines.engine(settings, stack)
+        engine = engines.engine(settings, stack, metrics_registry(settings, stack))
         yield recognise_page(settings, adapters.object_store(settings, stack), vault, engine)
+
+
+def metrics_registry(settings: Settings, stack: ExitStack) -> CollectorRegistry:
+    """What the engine counts; Prometheus may ask for it where `worker.metrics_port` is set.
+
+    Raises ConfigurationError where the port is taken.
+    """
+    registry = CollectorRegistry()
+    port = settings.worker.metrics_port
+    if port is not None:
+        try:
+            server, thread = start_http_server(port, registry=registry)
+        except OSError:
+            raise ConfigurationError("worker.metrics_port is taken or may not be used") from None
+        stack.callback(thread.join)
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
+    return registry
 
 
 @contextmanager
