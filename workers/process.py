@@ -21,7 +21,7 @@ from workers.outage import EngineWatch
 from workers.pages import Handled, PageRunner, Reporter, SuspectRunner
 from workers.roles import Role
 
-_OUTAGE_PATIENCE = Patience(first=1.0, longest=30.0)
+_OUTAGE_PATIENCE = Patience(first=1.0, longest=5.0)
 _HOLDING_PATIENCE = Patience(first=0.5, longest=30.0, total=600.0)
 """How long a message is held while a service is away before the broker gets it back."""
 
