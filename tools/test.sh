@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 python=.venv/bin/python
 [ -d .runtime/tessdata ] && export TESSDATA_PREFIX="$PWD/.runtime/tessdata"
 
-"$python" -m pytest -q tests/unit tests/properties
+# A test that hangs ends the run: an interrupted property test would be tried again and again.
+"$python" -m pytest -q -o timeout_method=thread tests/unit tests/properties
 
 "$python" tools/services.py up
 trap '"$python" tools/services.py down' EXIT

@@ -16,9 +16,10 @@ class GuardRules:
     repeated `repeats` times over `looped` characters, or `repeated_lines` lines alike. `characters` is the most a page
     holds, and `slimmest` the least width of a character in heights of its box.
 
-    Against a count of what is on the page: up to `excused` times as many letters and digits, rows alike are no loop;
-    over `swollen` times as many and `spare` more were never on it; under the share `meagre` of at least `telling` many,
-    something else was answered than what stands there. `echoed` words of the prompt in a row are an echo of it.
+    Against a count of what is on the page: up to `excused` times as many letters and digits, rows alike are no loop,
+    if of each that has its like right below no more than `letters_a_twin` are written again; over `swollen` times as
+    many and `spare` more were never on it; under the share `meagre` of at least `telling` many, something else was
+    answered than what stands there. `echoed` words of the prompt in a row are an echo of it.
     """
 
     blank_ink: float = 0.0003
@@ -32,6 +33,7 @@ class GuardRules:
     slimmest: float = 0.12
     too_slim: float = 0.2
     excused: float = 1.25
+    letters_a_twin: float = 3.0
     swollen: float = 3.0
     spare: int = 200
     meagre: float = 0.2

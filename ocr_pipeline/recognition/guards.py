@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from ocr_pipeline.domain.pages import PageReason
@@ -24,6 +24,7 @@ Guard = Callable[[PageText, GuardRules, Circumstances], PageReason | None]
 
 _FEWEST_LETTERS = 5
 _TAIL = 3_000
+_ODD_TWINS = 8
 
 
 def is_blank(page: PageText, rules: GuardRules) -> bool:
@@ -56,9 +57,9 @@ def text_on_blank(page: PageText, rules: GuardRules, _: Circumstances) -> PageRe
 def repetition_loop(page: PageText, rules: GuardRules, known: Circumstances) -> PageReason | None:
     """The text ends by going round in circles, or the same wordy line stands many times in a row.
 
-    Where the page is known to hold as much text, it is a form with rows alike.
+    Where the page is known to hold as much text, and as much of it alike, it is a form.
     """
-    if known.glyphs is not None and answer_guards.written(page) <= rules.excused * known.glyphs:
+    if _is_form(page, rules, known):
         return None
     for text, lines in groupby(line.text for line in page.lines):
         if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS and len(list(lines)) >= rules.repeated_lines:
@@ -97,6 +98,14 @@ GUARDS: tuple[Guard, ...] = (
     answer_guards.obeyed_page,
     answer_guards.instructions_on_page,
 )
+
+
+def _is_form(page: PageText, rules: GuardRules, known: Circumstances) -> bool:
+    if known.glyphs is None or answer_guards.written(page) > rules.excused * known.glyphs:
+        return False
+    lines = [line.text for line in page.lines]
+    again = sum(sum(map(str.isalnum, line)) for above, line in pairwise(lines) if line == above)
+    return known.twins is None or again <= rules.letters_a_twin * (known.twins + _ODD_TWINS)
 
 
 def _is_squeezed(word: Word, rules: GuardRules) -> bool:

@@ -89,10 +89,7 @@ def test_urgent_pages_overtake_bulk(server: RealVllm) -> None:
     assert ended.index("urgent") <= 2 * AT_ONCE, ended
 
 
-def test_a_server_that_is_told_to_stop_drains_and_starts_again(fleet: tuple[RealVllm, RealVllm]) -> None:
-    server = fleet[1]
-    server.wait_until_ready()
-
+def test_a_server_that_is_told_to_stop_drains_and_starts_again(server: RealVllm) -> None:
     async def ask() -> list[Token | Finish]:
         client = VllmServer(server.url)
         try:

@@ -14,7 +14,7 @@ _APART = 0.3
 _UPRIGHT, _SLENDER = 0.6, 0.45
 _SAME = 0.2
 _FARTHEST = 8.0
-_ON_ITS_SIDE = 0.5
+_ON_ITS_SIDE = 0.25
 _OVERLAP = 0.5
 
 Piece: TypeAlias = tuple[int, int, int, int]

@@ -62,9 +62,9 @@ class TokenBudget:
             if tokens + answer <= self._context:
                 room = min(self._profile.max_output_tokens, self._context - tokens)
                 return Plan(image.limit(page.width, page.height, most), tokens, room)
-            if across * down <= image.min_pixels:
+            if most <= image.min_pixels:
                 raise ContextTooLong("the page's text does not fit into the model's context")
-            most = math.floor(min(most, across * down) * _STEP)
+            most = max(image.min_pixels, math.floor(min(most, across * down) * _STEP))
 
     def _answer(self, glyphs: int | None) -> int:
         wanted = self._context // 4 if glyphs is None else math.ceil(glyphs * _TOKENS_PER_GLYPH)

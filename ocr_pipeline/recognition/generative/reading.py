@@ -29,7 +29,7 @@ class StreamReader:
 
     def __init__(self, survey: Survey, profile: ModelProfile) -> None:
         rules = StreamRules(overhead=profile.overhead_characters)
-        self._guards = StreamGuards(rules, ExpectedText.of(survey, twins=survey.twins))
+        self._guards = StreamGuards(rules, ExpectedText.of(survey))
         self._tokens: list[Token] = []
 
     @property

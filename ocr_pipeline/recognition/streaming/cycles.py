@@ -110,6 +110,8 @@ class CycleFinder:
             self._forget()
 
     def _carry_on(self) -> None:
+        if not self.cycles:
+            return
         symbol = self._symbols[-1]
         self.cycles = [cycle for cycle in self.cycles if self._symbols[-1 - cycle.period] == symbol]
         for cycle in self.cycles:

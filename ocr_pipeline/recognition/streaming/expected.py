@@ -15,7 +15,7 @@ _ODD_LETTERS = 5
 # Dark pixels of a million, measured: 47 to 130 for a letter of print, 110 and more for the rules of an empty cell.
 _PIXELS = 1_000_000
 _LETTER, _CELL = 60, 100
-# Of the letters in rows alike, measured, one in two and a half at least has its like right below.
+# Of the letters in rows alike, measured, nearly half at least have their like right below.
 _LETTERS_A_TWIN, _ODD_TWINS = 2.0, 8
 
 
@@ -33,19 +33,12 @@ class ExpectedText:
     alike: int | None = None
 
     @classmethod
-    def of(cls, survey: Survey, slack: float = SLACK, twins: int | None = None) -> Self | None:
-        """What a survey lets us expect when it may be off by the factor `slack`; None where nothing was counted.
-
-        `twins` counts the letters and digits on the page that have their like right below.
-        """
+    def of(cls, survey: Survey, slack: float = SLACK) -> Self | None:
+        """What a survey lets us expect when it may be off by the factor `slack`; None where nothing was counted."""
         if survey.glyphs is None:
             return None
         low, high = math.floor(survey.glyphs / slack), math.ceil(survey.glyphs * slack) + _ODD_LETTERS
         cells = max(0, round((survey.ink * _PIXELS - survey.glyphs * _LETTER) / _CELL))
-        alike = None if twins is None else math.ceil(slack * _LETTERS_A_TWIN * (twins + _ODD_TWINS))
-        return cls(low, high, cells, alike)
-
-
-def written(text: str) -> int:
-    """Letters and digits, a Hangul syllable counting as one: what a survey counts, apart from markup and dots."""
-    return sum(map(str.isalnum, text))
+        if survey.twins is None:
+            return cls(low, high, cells)
+        return cls(low, high, cells, math.ceil(slack * _LETTERS_A_TWIN * (survey.twins + _ODD_TWINS)))

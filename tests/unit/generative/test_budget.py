@@ -51,6 +51,12 @@ def test_a_strip_that_the_model_does_not_take_is_refused() -> None:
         TokenBudget(profile(), 8192).plan(page(10, 4000), 1, glyphs=10)
 
 
+@pytest.mark.parametrize("sides", [(314, 11), (22, 6), (7, 2), (1, 1)])
+def test_a_scrap_that_is_enlarged_in_any_case_is_refused_when_its_text_does_not_fit(sides: tuple[int, int]) -> None:
+    with pytest.raises(ContextTooLong, match="text"):
+        TokenBudget(profile(), 512).plan(page(*sides), 1, glyphs=9_000)
+
+
 def test_later_tries_see_another_size() -> None:
     budget = TokenBudget(profile(), 8192)
     sizes = [budget.plan(page(2048, 2048), attempt, glyphs=100).max_pixels for attempt in (1, 2, 3)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -34,9 +34,14 @@ class LoopedText:
         return twins(self.page)
 
 
-def loops(rng: Random, lengths: tuple[int, ...] = LENGTHS, shares: tuple[float, ...] = SHARES) -> Iterator[LoopedText]:
+def loops(
+    rng: Random,
+    kinds: Iterable[str] | None = None,
+    lengths: Iterable[int] = LENGTHS,
+    shares: Iterable[float] = SHARES,
+) -> Iterator[LoopedText]:
     """One loop of each kind for each length of page and each share of it that was read before."""
-    for kind in KINDS:
+    for kind in KINDS if kinds is None else kinds:
         for length in lengths:
             for share in shares:
                 yield looped(rng, kind, length, share)

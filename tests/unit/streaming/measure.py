@@ -39,7 +39,7 @@ def expected(paper: Paper, seen: float | None, slack: float = SLACK) -> Expected
     """What is expected of a page when the survey sees this share of its letters and digits; None: no survey."""
     if seen is None:
         return None
-    return ExpectedText.of(Survey(paper.ink, round(paper.glyphs * seen)), slack, twins=round(paper.twins * seen))
+    return ExpectedText.of(Survey(paper.ink, round(paper.glyphs * seen), round(paper.twins * seen)), slack)
 
 
 def read(text: str, hopes: ExpectedText | None, rules: StreamRules | None = None, seed: int = 1) -> Reading:
