@@ -16,8 +16,11 @@ import structlog
 
 _OURS = ("ocr_pipeline", "workers")
 _QUIET = {
+    "alembic": logging.WARNING,
     "botocore": logging.WARNING,
     "boto3": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
     "s3transfer": logging.WARNING,
     "urllib3": logging.ERROR,
 }

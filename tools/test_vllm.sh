@@ -11,4 +11,5 @@ set -a
 # shellcheck disable=SC1091 # written by the line above
 . .runtime/services/services.env
 set +a
-OCR_TEST_REQUIRE_SERVICES=1 OCR_TEST_REQUIRE_VLLM=1 "$python" -m pytest -q -rA tests/vllm "$@"
+[ $# -gt 0 ] || set -- tests/vllm
+OCR_TEST_REQUIRE_SERVICES=1 OCR_TEST_REQUIRE_VLLM=1 "$python" -m pytest -q -rA "$@"

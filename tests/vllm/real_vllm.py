@@ -64,7 +64,7 @@ class RealVllm:
             *("--port", str(self.port), "--health-host", "127.0.0.1", "--health-port", str(self.health_port)),
             *("--program", f"{python} -m vllm.entrypoints.openai.api_server --model"),
             *("--max-model-len", str(CONTEXT), "--max-concurrent-requests", str(AT_ONCE)),
-            *("--probe-interval", "1", "--probe-timeout", "5", "--drain-seconds", "10"),
+            *("--probe-interval", "4", "--probe-timeout", "5", "--drain-seconds", "10"),
             "--",
             *_ON_CPU,
         ]

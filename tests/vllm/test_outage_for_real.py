@@ -118,23 +118,23 @@ def test_servers_that_die_and_hang_cost_no_page_and_no_attempt(
     first, second = fleet
     with crew(tmp_path, broker_url, application="workers.app", environment=environment) as workers:
         start_all(workers, postgres_url)
-        sent = send(app, 60, seed=31)
+        sent = send(app, 200, seed=31)
         wait_for(app, sent, 5, "the first pages")
 
         first.kill_model()
-        killed = wait_for(app, sent, settled(app, sent) + 6, "pages after a server was killed")
-        more = send(app, 60, seed=32)
+        killed = wait_for(app, sent, settled(app, sent) + 20, "pages after a server was killed")
+        more = send(app, 100, seed=32)
         urgent = send(app, 2, seed=33, priority=Priority.URGENT)
         overtaken = wait_for(app, urgent, 2, "urgent pages")
         assert settled(app, more) < len(more), "urgent pages waited for bulk"
 
         first.wait_until_ready()
         sent |= more
-        more = send(app, 40, seed=34)
+        more = send(app, 150, seed=34)
         sent |= more
         second.hang_model()
         try:
-            hung = wait_for(app, sent, settled(app, sent) + 6, "pages after a server hung")
+            hung = wait_for(app, sent, settled(app, sent) + 20, "pages after a server hung")
             wait_for(app, sent | urgent, len(sent | urgent), "every document")
         finally:
             second.wake_model()

@@ -73,12 +73,12 @@ def test_urgent_pages_overtake_bulk(server: RealVllm) -> None:
         ended: list[str] = []
 
         async def run(name: str, priority: int) -> None:
-            await generated(client, request(PAGE, name, priority=priority, tokens=60, endless=True))
+            await generated(client, request(PAGE, name, priority=priority, tokens=150, endless=True))
             ended.append(name)
 
         try:
-            bulk = [asyncio.create_task(run(f"bulk-{number}", 2)) for number in range(5 * AT_ONCE)]
-            await settles(client, 5 * AT_ONCE)
+            bulk = [asyncio.create_task(run(f"bulk-{number}", 2)) for number in range(3 * AT_ONCE)]
+            await settles(client, 3 * AT_ONCE)
             urgent = asyncio.create_task(run("urgent", 0))
             await asyncio.gather(urgent, *bulk)
         finally:
@@ -86,7 +86,7 @@ def test_urgent_pages_overtake_bulk(server: RealVllm) -> None:
         return ended
 
     ended = asyncio.run(ask())
-    assert ended.index("urgent") <= 2 * AT_ONCE, ended
+    assert ended.index("urgent") < 2 * AT_ONCE, ended
 
 
 def test_a_server_that_is_told_to_stop_drains_and_starts_again(server: RealVllm) -> None:
