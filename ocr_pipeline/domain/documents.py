@@ -22,6 +22,15 @@ class MediaType(StrEnum):
     PDF = "application/pdf"
 
 
+class DocumentKind(StrEnum):
+    """What a client says a document is: the classes of the response-time targets."""
+
+    PRESCRIPTION = "prescription"
+    CERTIFICATE = "certificate"
+    CHART = "chart"
+    OTHER = "other"
+
+
 class RefusalReason(StrEnum):
     """Why intake refuses a document."""
 
@@ -103,7 +112,11 @@ SETTLED_STATES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One upload. `name` is the sealed file name; `key` is None once the document is erased."""
+    """One upload. `key` is None once the document is erased.
+
+    `name` is the sealed file name, `reference` the client's own sealed reference, `callback` the sealed address of its
+    webhook; all three are None once the document is erased. `deadline` is when the client needs it.
+    """
 
     id: DocumentId
     client_id: ClientId
@@ -121,6 +134,10 @@ class Document:
     page_count: int | None = None
     intake_attempts: int = 0
     dispatched_at: datetime | None = None
+    kind: DocumentKind = DocumentKind.OTHER
+    deadline: datetime | None = None
+    reference: bytes | None = None
+    callback: bytes | None = None
 
     def usable_key(self) -> WrappedKey:
         """The wrapped data key. Raises KeyMissing once the document was erased."""

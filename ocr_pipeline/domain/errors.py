@@ -40,6 +40,12 @@ class Conflict(PipelineError):
     code = "conflict"
 
 
+class IdempotencyMismatch(Conflict):
+    """An idempotency key comes again with another request than the one it was used for."""
+
+    code = "idempotency_mismatch"
+
+
 class ConfigurationError(PipelineError):
     """A setting is missing or wrong; the message names the setting, never a secret."""
 
@@ -133,6 +139,17 @@ class IntegrityError(PipelineError):
     """A record contradicts another: a broken audit chain, an impossible state."""
 
     code = "integrity"
+
+
+class DeliveryFailed(PipelineError):
+    """A webhook did not reach its receiver; `cause` is a short code for the delivery log."""
+
+    code = "delivery_failed"
+    retryable = True
+
+    def __init__(self, message: str, *, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class EngineError(PipelineError):

@@ -9,6 +9,8 @@ from uuid import UUID
 DocumentId = NewType("DocumentId", UUID)
 ReviewId = NewType("ReviewId", UUID)
 ClientId = NewType("ClientId", str)
+KeyId = NewType("KeyId", str)
+WebhookId = NewType("WebhookId", UUID)
 
 _RANDOM_BITS = 74
 

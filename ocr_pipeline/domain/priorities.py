@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+
+URGENT_WITHIN = timedelta(minutes=2)
+ROUTINE_WITHIN = timedelta(hours=1)
 
 
 class Priority(IntEnum):
@@ -25,6 +29,20 @@ class Priority(IntEnum):
         except KeyError:
             known = ", ".join(priority.label for priority in cls)
             raise ValueError(f"unknown priority; choose one of {known}") from None
+
+
+def class_for(deadline: datetime | None, now: datetime, asked: Priority) -> Priority:
+    """The class of a document that is needed by its deadline (both times with their zone): asked for, or higher.
+
+    With at most two minutes left, or none, it is urgent; with at most an hour left it does not wait with bulk. A
+    deadline never lowers what was asked.
+    """
+    if deadline is None:
+        return asked
+    left = deadline - now
+    if left <= URGENT_WITHIN:
+        return Priority.URGENT
+    return min(asked, Priority.ROUTINE) if left <= ROUTINE_WITHIN else asked
 
 
 class Stage(StrEnum):

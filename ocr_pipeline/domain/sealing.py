@@ -13,6 +13,8 @@ class Purpose(StrEnum):
 
     ORIGINAL = "original"
     NAME = "name"
+    REFERENCE = "reference"
+    CALLBACK = "callback"
     PAGE_IMAGE = "page-image"
     PAGE_TEXT = "page-text"
     TEXT_LAYER = "text-layer"

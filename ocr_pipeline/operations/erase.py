@@ -32,7 +32,18 @@ class EraseDocument:
             if document.state is not DocumentState.ERASED:
                 document.check_transition(DocumentState.ERASED)
                 now = self._clock.now()
-                uow.documents.save(replace(document, state=DocumentState.ERASED, key=None, name=None, updated_at=now))
+                uow.documents.save(
+                    replace(
+                        document,
+                        state=DocumentState.ERASED,
+                        key=None,
+                        name=None,
+                        reference=None,
+                        callback=None,
+                        updated_at=now,
+                    )
+                )
+                uow.known_pages.forget(document_id)
                 for page in uow.pages.of_document(document_id):
                     uow.pages.save(replace(page, text=None, text_layer=None, updated_at=now))
                 for item in uow.reviews.of_document(document_id):

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
+
+
+class ObjectWriter(Protocol):
+    """An object on its way into the store, in pieces of any size. Used by one thread at a time."""
+
+    def write(self, data: bytes) -> None:
+        """Add a piece. Raises StoreFull, StoreUnavailable."""
+        ...
+
+    def commit(self, *, if_absent: bool = False) -> None:
+        """Keep what was written, wholly or not at all, as `ObjectStore.put` does. At most once."""
+        ...
 
 
 class ObjectStore(Protocol):
@@ -17,6 +30,10 @@ class ObjectStore(Protocol):
 
         With `if_absent`, raises ObjectExists when the key is taken: of several writers at once exactly one wins.
         """
+        ...
+
+    def writing(self, key: str) -> AbstractContextManager[ObjectWriter]:
+        """Keep an object that arrives in pieces, in little memory; leaving the block uncommitted leaves nothing."""
         ...
 
     def get(self, key: str) -> bytes:

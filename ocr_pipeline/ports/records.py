@@ -9,10 +9,15 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditEvent, ChainHead
-from ocr_pipeline.domain.documents import Document, DocumentState
+from ocr_pipeline.domain.documents import Document, DocumentKind, DocumentState
 from ocr_pipeline.domain.ids import ClientId, DocumentId, PageRef, ReviewId
 from ocr_pipeline.domain.pages import Page, PageState
+from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.domain.review import ReviewItem
+from ocr_pipeline.ports.clients import Clients
+from ocr_pipeline.ports.idempotency import Idempotency
+from ocr_pipeline.ports.known_pages import KnownPages
+from ocr_pipeline.ports.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,27 @@ class Counts:
     documents: dict[DocumentState, int]
     pages: dict[PageState, int]
     open_reviews: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a document is: its state, when it last changed, and how many of its pages stand in each state."""
+
+    state: DocumentState
+    updated_at: datetime
+    pages: dict[PageState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFilter:
+    """Which documents are wanted; an empty field wants all."""
+
+    states: Sequence[DocumentState] = ()
+    client_id: ClientId | None = None
+    kinds: Sequence[DocumentKind] = ()
+    priorities: Sequence[Priority] = ()
+    received_from: datetime | None = None
+    received_before: datetime | None = None
 
 
 class Documents(Protocol):
@@ -63,6 +89,14 @@ class Documents(Protocol):
         after: DocumentId | None = None,
     ) -> list[Document]:
         """Documents in order of id (that is, of arrival), in any of the states (all when none is given)."""
+        ...
+
+    def newest(self, wanted: DocumentFilter, *, limit: int, before: DocumentId | None = None) -> list[Document]:
+        """Documents that pass the filter, newest first, from the one before `before` on."""
+        ...
+
+    def waiting_pages(self, client_id: ClientId) -> int:
+        """Pages of this client that wait for recognition; a document not opened yet counts as one."""
         ...
 
     def stalled(self, *, dispatched_before: datetime, limit: int) -> list[DocumentId]:
@@ -160,6 +194,14 @@ class UnitOfWork(Protocol):
     def reviews(self) -> Reviews: ...
     @property
     def audit(self) -> AuditTrail: ...
+    @property
+    def clients(self) -> Clients: ...
+    @property
+    def idempotency(self) -> Idempotency: ...
+    @property
+    def known_pages(self) -> KnownPages: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -172,6 +214,10 @@ class UnitOfWork(Protocol):
 
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
         """Counts over all documents, or over the given ones."""
+        ...
+
+    def progress(self, document_ids: Sequence[DocumentId]) -> dict[DocumentId, Progress]:
+        """How far each of the documents is, in few queries; unknown ones are left out."""
         ...
 
 

@@ -33,6 +33,30 @@ class KeyProvider(Protocol):
         ...
 
 
+class Sealing(Protocol):
+    """Something being sealed in pieces. What `update` and `finish` give, in order, is what `Vault.seal` would give."""
+
+    def update(self, plaintext: bytes) -> bytes:
+        """The ciphertext of a piece, with what goes before it."""
+        ...
+
+    def finish(self) -> bytes:
+        """The end of the ciphertext. Without it nothing can be opened."""
+        ...
+
+
+class Fingerprinting(Protocol):
+    """A fingerprint being taken in pieces."""
+
+    def update(self, content: bytes) -> None:
+        """Take a piece."""
+        ...
+
+    def digest(self) -> bytes:
+        """What `Vault.fingerprint` gives for all pieces together."""
+        ...
+
+
 class Vault(Protocol):
     """Seals and opens what belongs to a document. Safe between threads."""
 
@@ -58,4 +82,16 @@ class Vault(Protocol):
 
     def fingerprint(self, client_id: ClientId, content: bytes) -> bytes:
         """HMAC-SHA256 of the content under the client's own key: equal content, equal bytes, within one client."""
+        ...
+
+    def sealing(self, key: WrappedKey, place: Place) -> Sealing:
+        """Encrypt in pieces, in the form and under the binding of `seal`."""
+        ...
+
+    def fingerprinting(self, client_id: ClientId) -> Fingerprinting:
+        """Take a `fingerprint` in pieces."""
+        ...
+
+    def secret(self, client_id: ClientId, label: str) -> bytes:
+        """A secret of 32 bytes that only this client shares, the same at every call; other labels, other secrets."""
         ...

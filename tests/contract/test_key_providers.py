@@ -17,8 +17,10 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from ocr_pipeline.adapters.keys.aws_kms import AwsKmsKeyProvider, KmsEndpoint
+from ocr_pipeline.adapters.keys.data_key_cache import DataKeyCache
 from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
 from ocr_pipeline.adapters.keys.memory import MemoryKeyProvider
+from ocr_pipeline.adapters.keys.vault import AesGcmVault
 from ocr_pipeline.domain.errors import (
     ConfigurationError,
     DecryptionFailed,
@@ -149,6 +151,16 @@ def test_each_client_has_a_fingerprint_key_of_its_own(case: Case) -> None:
     assert {len(key) for key in keys} == {32}
     assert len(set(keys)) == len(clients)
     assert [case.reopened().fingerprint_key(client) for client in clients] == keys
+
+
+def test_each_label_of_a_client_has_a_secret_of_its_own_in_every_process(case: Case) -> None:
+    asked = [(ClientId(client), label) for client in ("a", "b") for label in ("webhook", "api-key/1", "api-key/2")]
+    vault = AesGcmVault(case.provider, DataKeyCache(0, 0))
+    secrets = [vault.secret(*each) for each in asked]
+    assert {len(secret) for secret in secrets} == {32}
+    assert len({*secrets, case.provider.fingerprint_key(ClientId("a"))}) == len(asked) + 1
+    case.rotate()
+    assert [AesGcmVault(case.reopened(), DataKeyCache(0, 0)).secret(*each) for each in asked] == secrets
 
 
 def test_a_check_passes(case: Case) -> None:

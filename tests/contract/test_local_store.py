@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,24 +66,19 @@ def test_a_losing_conditional_put_leaves_nothing(store: LocalObjectStore, root: 
     assert files_in(root) == ["a"]
 
 
-def test_conditional_writers_who_are_ready_at_the_same_moment(
-    store: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_conditional_writers_who_are_ready_at_the_same_moment(store: LocalObjectStore) -> None:
     writers, ready = 12, threading.Barrier(12)
-    write_through = local._write_through
-
-    def write_and_wait(path: Path, data: bytes) -> None:
-        write_through(path, data)
-        ready.wait(timeout=60)
 
     def won(number: int, key: str) -> bool:
-        try:
-            store.put(key, bytes([number]), if_absent=True)
-        except ObjectExists:
-            return False
-        return True
+        with store.writing(key) as writer:
+            writer.write(bytes([number]))
+            ready.wait(timeout=60)
+            try:
+                writer.commit(if_absent=True)
+            except ObjectExists:
+                return False
+            return True
 
-    monkeypatch.setattr(local, "_write_through", write_and_wait)
     with ThreadPoolExecutor(writers) as pool:
         for race in range(20):
             key = f"race/{race}"
@@ -91,6 +87,47 @@ def test_conditional_writers_who_are_ready_at_the_same_moment(
             ]
             assert len(winners) == 1
             assert store.get(key) == bytes(winners)
+
+
+def test_an_object_in_pieces_lies_among_the_unfinished_until_it_is_committed(
+    store: LocalObjectStore, root: Path
+) -> None:
+    with store.writing("documents/one/original") as writer:
+        writer.write(b"half")
+        (unfinished,) = (root / ".incoming").iterdir()
+        assert stat.S_IMODE(unfinished.stat().st_mode) == 0o600
+        assert files_in(root) == [f".incoming/{unfinished.name}"]
+        writer.write(b" and half")
+        writer.commit(if_absent=True)
+    assert files_in(root) == ["documents/one/original"]
+
+
+@pytest.mark.parametrize("ending", ["given up", "broken off", "committed"])
+def test_however_a_block_is_left_no_stray_file_is(store: LocalObjectStore, root: Path, ending: str) -> None:
+    store.put("a", b"first")
+    with suppress(InterruptedError), store.writing("a") as writer:
+        writer.write(b"second")
+        if ending == "broken off":
+            raise InterruptedError
+        if ending == "committed":
+            writer.commit()
+    assert files_in(root) == ["a"]
+
+
+@pytest.mark.parametrize(("number", "expected"), [(errno.ENOSPC, StoreFull), (errno.EIO, StoreUnavailable)])
+def test_a_piece_that_the_disk_does_not_take_leaves_nothing(
+    store: LocalObjectStore, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[PipelineError]
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "a-path-that-no-message-holds")
+
+    with store.writing("a") as writer:
+        writer.write(b"taken")
+        monkeypatch.setattr(local, "write_all", fail)
+        with pytest.raises(expected) as caught:
+            writer.write(b"not taken")
+    assert "no-message-holds" not in str(caught.value)
+    assert files_in(root) == []
 
 
 @pytest.mark.parametrize("if_absent", [True, False])
@@ -145,6 +182,7 @@ def test_without_its_directory_the_store_is_unavailable(
     calls: list[Callable[[], object]] = [
         lambda: store.put("a/b", b"x"),
         lambda: store.put("a", b"x", if_absent=True),
+        lambda: store.writing("a").__enter__(),
         lambda: store.get("a"),
         lambda: store.exists("a"),
         lambda: store.delete("a"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -37,7 +39,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
             yield local
         case _:
             client: S3Client = request.getfixturevalue("s3_client")
-            s3 = S3ObjectStore(client, "contract", uuid4().hex, part_size=PART_SIZE)
+            staging = tmp_path / "staging"
+            s3 = S3ObjectStore(client, "contract", uuid4().hex, part_size=PART_SIZE, staging=staging)
             s3.prepare(create_bucket=True)
             yield s3
 
@@ -103,6 +106,123 @@ def test_of_twelve_conditional_writers_exactly_one_wins(store: ObjectStore, size
             winners = [number for number, success in enumerate(pool.map(won, range(writers))) if success]
         assert len(winners) == 1
         assert store.get(key) == bytes(winners) * size
+
+
+PIECES = {
+    "none": [],
+    "empty ones": [b"", b""],
+    "one": [b"whole"],
+    "many": [bytes([number % 251]) * (number % 7) for number in range(3000)],
+    "as large as two parts": [b"\1" * PART_SIZE, b"\2" * PART_SIZE],
+    "larger than a part": [b"\3" * 70_000] * (PART_SIZE // 70_000 + 2),
+}
+
+
+@pytest.mark.parametrize("if_absent", [True, False])
+@pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES.keys())
+def test_an_object_in_pieces_is_there_once_it_is_committed(
+    store: ObjectStore, pieces: list[bytes], *, if_absent: bool
+) -> None:
+    with store.writing("documents/one/original") as writer:
+        for piece in pieces:
+            writer.write(piece)
+        assert not store.exists("documents/one/original")
+        assert list(store.keys()) == []
+        writer.commit(if_absent=if_absent)
+        assert store.get("documents/one/original") == b"".join(pieces)
+    assert store.get("documents/one/original") == b"".join(pieces)
+    assert list(store.keys()) == ["documents/one/original"]
+
+
+class Abandoned(Exception):
+    """What a test leaves a block by."""
+
+
+@pytest.mark.parametrize("error", [Abandoned, KeyboardInterrupt, OSError, None])
+@pytest.mark.parametrize("pieces", [0, 1, 300])
+def test_what_is_not_committed_was_never_there(
+    store: ObjectStore, error: type[BaseException] | None, pieces: int
+) -> None:
+    store.put("a", b"kept")
+    with pytest.raises(error) if error else nullcontext(), store.writing("a") as writer:
+        for _ in range(pieces):
+            writer.write(bytes(1000))
+        if error:
+            raise error
+    assert store.get("a") == b"kept"
+    store.delete("a")
+    assert list(store.keys()) == []
+
+
+def test_an_object_in_pieces_replaces_unless_told_otherwise(store: ObjectStore) -> None:
+    store.put("a", b"first")
+    with store.writing("a") as refused:
+        refused.write(b"second")
+        with pytest.raises(ObjectExists):
+            refused.commit(if_absent=True)
+    assert store.get("a") == b"first"
+    with store.writing("a") as writer:
+        writer.write(b"third")
+        writer.commit()
+    assert store.get("a") == b"third"
+    assert list(store.keys()) == ["a"]
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_of_writers_in_pieces_who_are_ready_at_once_exactly_one_wins(store: ObjectStore, size: int) -> None:
+    writers, key = 8, "race"
+    ready = threading.Barrier(writers)
+
+    def won(number: int) -> bool:
+        with store.writing(key) as writer:
+            for _ in range(size // 1000):
+                writer.write(bytes([number]) * 1000)
+            ready.wait(timeout=60)
+            try:
+                writer.commit(if_absent=True)
+            except ObjectExists:
+                return False
+            return True
+
+    with ThreadPoolExecutor(writers) as pool:
+        winners = [number for number, success in enumerate(pool.map(won, range(writers))) if success]
+    assert len(winners) == 1
+    assert store.get(key) == bytes(winners) * (size // 1000 * 1000)
+    assert list(store.keys()) == [key]
+
+
+def test_an_object_is_committed_once_and_takes_nothing_after_that(store: ObjectStore) -> None:
+    with store.writing("a") as writer:
+        writer.write(b"whole")
+        writer.commit()
+        calls: list[Callable[[], None]] = [lambda: writer.write(b"more"), writer.commit]
+        for call in calls:
+            with pytest.raises(ValueError, match="closed file"):
+                call()
+    assert store.get("a") == b"whole"
+    with store.writing("b") as left:
+        left.write(b"half")
+    with pytest.raises(ValueError, match="closed file"):
+        left.commit()
+    assert list(store.keys()) == ["a"]
+
+
+@pytest.mark.parametrize("store", ["local", pytest.param("s3", marks=pytest.mark.services)], indirect=True)
+@pytest.mark.parametrize(("if_absent", "at_most"), [(True, 4 << 20), (False, 3 * PART_SIZE)])
+def test_memory_does_not_grow_with_the_object(store: ObjectStore, *, if_absent: bool, at_most: int) -> None:
+    piece = bytes(64 << 10)
+    with store.writing("large") as writer:
+        tracemalloc.start()
+        try:
+            for _ in range(1024):
+                writer.write(piece)
+            writer.commit(if_absent=if_absent)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < at_most
+    assert store.exists("large")
+    store.delete("large")
 
 
 def test_a_reader_never_sees_half_an_object(store: ObjectStore) -> None:
@@ -207,7 +327,13 @@ BAD_KEYS += ["처방전", "a" * 513, "a\n", "-rf", "~", "a?b", "%2e%2e/a"]
 
 
 def test_a_key_outside_the_grammar_is_refused_and_not_quoted(store: ObjectStore) -> None:
-    calls: list[Callable[[str], object]] = [lambda key: store.put(key, b"x"), store.get, store.exists, store.delete]
+    calls: list[Callable[[str], object]] = [
+        lambda key: store.put(key, b"x"),
+        lambda key: store.writing(key).__enter__(),
+        store.get,
+        store.exists,
+        store.delete,
+    ]
     for key in BAD_KEYS:
         for call in calls:
             with pytest.raises(ValueError, match=r"^not an object key$"):

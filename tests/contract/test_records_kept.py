@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ocr_pipeline.domain import audit
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind, ChainHead
-from ocr_pipeline.domain.documents import Document, DocumentState, MediaType
+from ocr_pipeline.domain.documents import Document, DocumentKind, DocumentState, MediaType
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import ClientId, PageRef, ReviewId
 from ocr_pipeline.domain.pages import Page, PageState
@@ -141,6 +141,10 @@ documents = st.builds(
     page_count=maybe(counters),
     intake_attempts=counters,
     dispatched_at=maybe(moments),
+    kind=st.sampled_from(DocumentKind),
+    deadline=maybe(moments),
+    reference=maybe(sealed),
+    callback=maybe(sealed),
 )
 page_fields = st.fixed_dictionaries(
     {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
+import stat
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 from botocore.stub import Stubber
 
+from ocr_pipeline.adapters.objects import s3_writer
 from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
 from ocr_pipeline.domain.errors import (
@@ -113,6 +118,72 @@ def test_a_put_whose_answer_got_lost_is_no_failure(
     store.put("a", bytes(size), if_absent=if_absent)
     assert len(sent) == 2
     assert store.get("a") == bytes(size)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("if_absent", [True, False])
+def test_an_object_in_pieces_whose_answer_got_lost_is_no_failure(store: S3ObjectStore, *, if_absent: bool) -> None:
+    sent = []
+
+    def lose_the_first_answer(request: Any, **_: object) -> Any:
+        sent.append(request)
+        if len(sent) > 1:
+            return None
+        answer = store._client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
+        answer.status_code = 503
+        return answer
+
+    store._client.meta.events.register("before-send.s3.PutObject", lose_the_first_answer)
+    with store.writing("a") as writer:
+        for number in range(50):
+            writer.write(bytes([number]) * 3000)
+        writer.commit(if_absent=if_absent)
+    assert len(sent) == 2
+    assert store.get("a") == b"".join(bytes([number]) * 3000 for number in range(50))
+
+
+@pytest.mark.services
+def test_the_server_refuses_a_staged_object_that_changed_on_the_way(store: S3ObjectStore) -> None:
+    def damage(request: Any, **_: object) -> None:
+        request.body = b"damaged!"
+
+    store._client.meta.events.register("before-send.s3.PutObject", damage)
+    with pytest.raises(StoreUnavailable):
+        put_in_pieces(store, "a", b"pristine")
+    assert not store.exists("a")
+
+
+@pytest.mark.services
+def test_what_is_staged_has_no_name(s3_client: S3Client, prefix: str, tmp_path: Path) -> None:
+    staging = tmp_path / "deep" / "staging"
+    store = S3ObjectStore(s3_client, BUCKET, prefix, staging=staging)
+    store.prepare(create_bucket=True)
+    assert stat.S_IMODE(staging.stat().st_mode) == 0o700
+    with store.writing("a") as writer:
+        writer.write(bytes(100_000))
+        assert list(staging.iterdir()) == []
+        assert str(staging) in str(Path(f"/proc/self/fd/{writer._staged.fileno()}").readlink())
+        writer.commit()
+    assert store.get("a") == bytes(100_000)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(errno.ENOSPC, StoreFull), (errno.EIO, StoreUnavailable)])
+def test_a_staging_disk_that_takes_no_more_is_told_from_a_bucket(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, expected: type[PipelineError]
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    store = S3ObjectStore(nowhere("http://127.0.0.1:9").client(), BUCKET, staging=tmp_path)
+    monkeypatch.setattr(s3_writer, "write_all", fail)
+    with pytest.raises(expected, match="staged"), store.writing("a") as writer:
+        writer.write(b"x")
+
+
+def test_without_its_staging_folder_nothing_can_be_staged(tmp_path: Path) -> None:
+    store = S3ObjectStore(nowhere("http://127.0.0.1:9").client(), BUCKET, staging=tmp_path / "gone")
+    with pytest.raises(StoreUnavailable, match="staged"), store.writing("a"):
+        pytest.fail("nothing can be written")
 
 
 @pytest.mark.services
@@ -233,10 +304,17 @@ def nowhere(url: str) -> S3Endpoint:
     return S3Endpoint(url, "us-east-1", "key", "secret", path_style=True, connect_timeout=1, attempts=1)
 
 
+def put_in_pieces(store: S3ObjectStore, key: str, data: bytes = b"x") -> None:
+    with store.writing(key) as writer:
+        writer.write(data)
+        writer.commit()
+
+
 def calls_of(store: S3ObjectStore) -> list[Callable[[], object]]:
     return [
         lambda: store.put(NAME, b"x"),
         lambda: store.put(NAME, b"x", if_absent=True),
+        lambda: put_in_pieces(store, NAME),
         lambda: store.get(NAME),
         lambda: store.exists(NAME),
         lambda: store.delete(NAME),

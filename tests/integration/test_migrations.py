@@ -5,25 +5,43 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import URL, Engine, create_engine, func, inspect, select, text
+from sqlalchemy import URL, Engine, create_engine, func, insert, inspect, select, text
 
 from ocr_pipeline.adapters.postgres.engine import create_pool
+from ocr_pipeline.adapters.postgres.front_door_tables import metadata
 from ocr_pipeline.adapters.postgres.migrate import current_revision, downgrade, head_revision, migrate
+from ocr_pipeline.adapters.postgres.nonces import PostgresNonces
+from ocr_pipeline.adapters.postgres.rate_buckets import PostgresBuckets
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
-from ocr_pipeline.adapters.postgres.tables import audit_events, metadata
-from ocr_pipeline.domain.errors import ConfigurationError, DatabaseUnavailable
-from tests.postgres_fixtures import new_document, new_entry, new_page, new_review
+from ocr_pipeline.adapters.postgres.rows import document_to_row, page_to_row
+from ocr_pipeline.adapters.postgres.tables import audit_events, documents, pages, review_items
+from ocr_pipeline.domain.audit import GENESIS
+from ocr_pipeline.domain.clients import ApiKey, Client, Role
+from ocr_pipeline.domain.documents import Document, DocumentKind, DocumentState
+from ocr_pipeline.domain.errors import ConfigurationError, DatabaseUnavailable, IntegrityError
+from ocr_pipeline.domain.ids import KeyId, WebhookId
+from ocr_pipeline.domain.webhooks import Delivery, Webhook, WebhookEvent
+from ocr_pipeline.ports.idempotency import Remembered
+from ocr_pipeline.ports.known_pages import KnownPage
+from tests.postgres_fixtures import NOON, new_document, new_document_id, new_entry, new_page, new_review
 
 MIGRATION_LOCK = 0x6F63_725F_7069_7065
+FRONT_DOOR_COLUMNS = frozenset({"kind", "deadline", "reference", "callback"})
 CATALOGUE = {
+    "tables": """
+        SELECT relname, relpersistence FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version' ORDER BY 1
+    """,
     "columns": """
-        SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+        SELECT table_name, column_name, data_type, is_nullable, column_default, identity_generation
+        FROM information_schema.columns
         WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2
     """,
     "constraints": """
@@ -51,17 +69,45 @@ def tables(url: URL) -> set[str]:
 
 
 def put_one_of_each(url: URL) -> None:
-    records = PostgresRecords(create_pool(url))
-    document = new_document()
+    pool = create_pool(url)
+    records = PostgresRecords(pool)
+    document = replace(
+        new_document(),
+        kind=DocumentKind.CHART,
+        deadline=NOON,
+        reference=b"sealed reference",
+        callback=b"sealed address",
+    )
     page = new_page(document)
     with records() as work:
         work.documents.add(document)
         work.pages.add([page])
         work.reviews.add(new_review(page))
         work.audit.append(new_entry(document.id))
+        work.clients.add(Client(document.client_id, frozenset({Role.SUBMITTER}), NOON))
+        work.clients.add_key(ApiKey(KeyId("key"), document.client_id, NOON))
+        work.idempotency.remember(Remembered(document.client_id, "key", bytes(32), document.id, NOON))
+        work.known_pages.add(KnownPage(document.client_id, bytes(32), "engine", page.ref, NOON))
+        webhook = Webhook(
+            WebhookId(new_document_id()), document.id, document.client_id, WebhookEvent.COMPLETED, NOON, NOON
+        )
+        work.webhooks.add(webhook)
+        work.webhooks.log(Delivery(webhook.id, 1, NOON, 0.5, status=200))
         work.commit()
         assert work.documents.find() == [document]
+    assert PostgresNonces(pool).claim("key", "nonce", until=NOON)
+    assert PostgresBuckets(pool).take(document.client_id, per_second=1, burst=2).allowed
     records.close()
+
+
+def put_before_the_front_door(url: URL, document: Document) -> None:
+    """A document with a page, as the first release wrote them."""
+    old = {name: value for name, value in document_to_row(document).items() if name not in FRONT_DOOR_COLUMNS}
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(insert(documents).values(**old, audit_sequence=0, audit_head=GENESIS))
+        connection.execute(insert(pages).values(page_to_row(new_page(document))))
+    engine.dispose()
 
 
 def test_data_goes_up_and_down(empty_database: URL) -> None:
@@ -72,6 +118,52 @@ def test_data_goes_up_and_down(empty_database: URL) -> None:
         assert tables(empty_database) == {"alembic_version"}
     with create_engine(empty_database).connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM pg_proc WHERE proname LIKE 'audit%'")).scalar() == 0
+
+
+@pytest.mark.parametrize("state", [DocumentState.COMPLETED, DocumentState.ERASED])
+def test_documents_from_before_the_front_door_stay(empty_database: URL, state: DocumentState) -> None:
+    document = new_document(state=state)
+    migrate(empty_database, "0001")
+    put_before_the_front_door(empty_database, document)
+    for _ in range(2):
+        migrate(empty_database)
+        records = PostgresRecords(create_pool(empty_database))
+        with records() as work:
+            assert work.documents.get(document.id) == replace(document, kind=DocumentKind.OTHER)
+            assert work.pages.of_document(document.id) == [new_page(document)]
+        records.close()
+        downgrade(empty_database, "0001")
+        assert tables(empty_database) == {"alembic_version", "audit_events", "documents", "pages", "review_items"}
+        columns = inspect(create_engine(empty_database)).get_columns("documents")
+        assert FRONT_DOOR_COLUMNS.isdisjoint(column["name"] for column in columns)
+
+
+def test_the_front_door_goes_with_its_data_and_documents_stay(empty_database: URL) -> None:
+    migrate(empty_database)
+    put_one_of_each(empty_database)
+    downgrade(empty_database, "0001")
+    with create_engine(empty_database).connect() as connection:
+        for table in (documents, pages, review_items, audit_events):
+            assert connection.execute(select(func.count()).select_from(table)).scalar() == 1
+    migrate(empty_database)
+    records = PostgresRecords(create_pool(empty_database))
+    with records() as work:
+        (document,) = work.documents.find()
+        assert (document.kind, document.deadline) == (DocumentKind.OTHER, None)
+        assert (document.reference, document.callback) == (None, None)
+        assert work.clients.all() == []
+    records.close()
+
+
+def test_an_erased_document_keeps_no_reference(postgres_url: URL) -> None:
+    erased = new_document(state=DocumentState.ERASED)
+    records = PostgresRecords(create_pool(postgres_url))
+    with records() as work:
+        for words in ({"reference": b"sealed"}, {"callback": b"sealed"}):
+            with pytest.raises(IntegrityError, match="erased_has_no_reference"):
+                work.documents.add(replace(erased, **words))
+        work.documents.add(erased)
+    records.close()
 
 
 def test_migrating_again_keeps_every_row(empty_database: URL) -> None:

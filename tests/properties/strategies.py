@@ -8,12 +8,14 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind
-from ocr_pipeline.domain.ids import DocumentId, PageRef
+from ocr_pipeline.domain.clients import Allowance, ApiKey, Client, Role
+from ocr_pipeline.domain.ids import ClientId, DocumentId, KeyId, PageRef, WebhookId
 from ocr_pipeline.domain.messages import IntakeTask, PageFailed, PageRead, PageRedelivered, RecognitionTask
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.domain.retries import Failure
 from ocr_pipeline.domain.sealing import WrappedKey
 from ocr_pipeline.domain.text import Block, Box, Line, PageText, Word
+from ocr_pipeline.domain.webhooks import Delivery, Webhook, WebhookEvent
 
 document_ids = st.uuids().map(DocumentId)
 refs = st.builds(PageRef, document_ids, st.integers(1, 5000))
@@ -108,4 +110,50 @@ def entries_of(document: UUID) -> st.SearchStrategy[AuditEntry]:
         codes,
         st.none() | st.integers(1, 50),
         details,
+    )
+
+
+names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
+client_ids = names.map(ClientId)
+webhook_ids = st.uuids().map(WebhookId)
+roles = st.frozensets(st.sampled_from(Role))
+allowances = st.builds(Allowance, st.integers(1, 10_000), st.integers(1, 1000), st.integers(0, 1_000_000))
+clients = st.builds(
+    Client, client_ids, roles, times, allowances, st.lists(names, max_size=3).map(tuple), st.none() | times
+)
+
+
+def keys_of(client_id: ClientId) -> st.SearchStrategy[ApiKey]:
+    """Keys of one client."""
+    return st.builds(
+        ApiKey, names.map(KeyId), st.just(client_id), times, expires_at=st.none() | times, revoked_at=st.none() | times
+    )
+
+
+def webhooks_of(document_id: DocumentId) -> st.SearchStrategy[Webhook]:
+    """Webhooks of one document."""
+    return st.builds(
+        Webhook,
+        webhook_ids,
+        st.just(document_id),
+        client_ids,
+        st.sampled_from(WebhookEvent),
+        times,
+        times,
+        counters,
+        st.none() | times,
+        st.none() | times,
+    )
+
+
+def deliveries_of(webhook_id: WebhookId) -> st.SearchStrategy[Delivery]:
+    """Tries to deliver one webhook."""
+    return st.builds(
+        Delivery,
+        st.just(webhook_id),
+        attempts,
+        times,
+        st.floats(0, 1000),
+        st.none() | st.integers(100, 599),
+        st.none() | codes,
     )

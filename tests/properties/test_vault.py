@@ -26,6 +26,7 @@ documents = st.uuids().map(DocumentId)
 places = st.builds(Place, documents, st.sampled_from(Purpose), st.integers(0, 5000))
 contents = st.binary(max_size=600)
 clients = st.text(min_size=1, max_size=40).filter(lambda name: name.isprintable()).map(ClientId)
+splits = st.lists(st.binary(max_size=200), max_size=8)
 cache_sizes = st.sampled_from([0, 1, 8])
 
 
@@ -154,6 +155,93 @@ def test_equal_content_of_two_clients_has_two_fingerprints(pair: tuple[ClientId,
 def test_different_content_has_different_fingerprints(client: ClientId, pair: tuple[bytes, bytes]) -> None:
     vault = vault_with(0)
     assert vault.fingerprint(client, pair[0]) != vault.fingerprint(client, pair[1])
+
+
+def sealed_in_pieces(vault: Vault, key: WrappedKey, place: Place, pieces: list[bytes]) -> bytes:
+    sealing = vault.sealing(key, place)
+    return b"".join([*map(sealing.update, pieces), sealing.finish()])
+
+
+@given(places, splits, cache_sizes)
+def test_what_is_sealed_in_pieces_opens_whole(place: Place, pieces: list[bytes], entries: int) -> None:
+    vault, content = vault_with(entries), b"".join(pieces)
+    key = vault.new_key(place.document_id)
+    sealed = sealed_in_pieces(vault, key, place, pieces)
+    assert vault.open(key, place, sealed) == content
+    assert len(sealed) == len(vault.seal(key, place, content))
+
+
+@given(places, splits, st.data())
+def test_what_was_sealed_in_pieces_and_then_changed_or_cut_does_not_open(
+    place: Place, pieces: list[bytes], data: st.DataObject
+) -> None:
+    vault = vault_with(1)
+    key = vault.new_key(place.document_id)
+    sealed = sealed_in_pieces(vault, key, place, pieces)
+    bit = data.draw(st.integers(0, len(sealed) * 8 - 1))
+    flipped = bytearray(sealed)
+    flipped[bit // 8] ^= 1 << bit % 8
+    for changed in (bytes(flipped), sealed[: bit // 8], sealed + b"\0"):
+        with pytest.raises(DecryptionFailed):
+            vault.open(key, place, changed)
+
+
+@given(places, splits)
+def test_what_was_never_finished_does_not_open(place: Place, pieces: list[bytes]) -> None:
+    vault = vault_with(1)
+    key = vault.new_key(place.document_id)
+    sealing = vault.sealing(key, place)
+    with pytest.raises(DecryptionFailed):
+        vault.open(key, place, b"".join(map(sealing.update, pieces)))
+
+
+@given(pairs_of_different(places), splits)
+def test_what_was_sealed_in_pieces_opens_in_its_place_alone(pair: tuple[Place, Place], pieces: list[bytes]) -> None:
+    vault, (place, other) = vault_with(1), pair
+    key = vault.new_key(place.document_id)
+    with pytest.raises(DecryptionFailed):
+        vault.open(key, other, sealed_in_pieces(vault, key, place, pieces))
+
+
+@given(clients, splits)
+def test_a_fingerprint_in_pieces_is_that_of_the_whole(client: ClientId, pieces: list[bytes]) -> None:
+    vault = vault_with(0)
+    fingerprinting = vault.fingerprinting(client)
+    for piece in pieces:
+        fingerprinting.update(piece)
+    assert fingerprinting.digest() == vault.fingerprint(client, b"".join(pieces))
+
+
+labels = st.text(st.characters(codec="utf-8"), max_size=40)
+
+
+@given(clients, labels)
+def test_a_secret_stays_the_same_through_rotations(client: ClientId, label: str) -> None:
+    provider = MemoryKeyProvider()
+    first = vault_with(0, provider).secret(client, label)
+    provider.rotate()
+    assert vault_with(0, provider).secret(client, label) == first
+    assert len(first) == 32
+    assert vault_with(0).secret(client, label) != first
+
+
+@given(pairs_of_different(clients), pairs_of_different(labels))
+def test_another_client_or_another_label_has_another_secret(
+    pair: tuple[ClientId, ClientId], two: tuple[str, str]
+) -> None:
+    vault = vault_with(0)
+    assert len({vault.secret(client, label) for client in pair for label in two}) == 4
+
+
+@given(clients, labels)
+def test_no_content_has_a_secret_for_its_fingerprint(client: ClientId, label: str) -> None:
+    provider = MemoryKeyProvider()
+    vault, info = vault_with(0, provider), b"ocr-pipeline/client-secret/1\n" + label.encode()
+    secret = vault.secret(client, label)
+    # What HKDF would compute without its first step: the fingerprint of a content that anybody may send.
+    for content in (label.encode(), info, info + b"\x01"):
+        assert vault.fingerprint(client, content) != secret
+    assert secret != provider.fingerprint_key(client)
 
 
 class Rotations(RuleBasedStateMachine):

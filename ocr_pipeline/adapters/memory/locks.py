@@ -23,6 +23,11 @@ class KeyedLocks:
                 raise DatabaseUnavailable("another unit of work held a lock for too long")
             self._owners[key] = owner
 
+    def try_acquire(self, key: Hashable, owner: object) -> bool:
+        """Take the key, unless another owner has it."""
+        with self._changed:
+            return self._owners.setdefault(key, owner) is owner
+
     def release(self, owner: object) -> None:
         """Give back every key of this owner."""
         with self._changed:

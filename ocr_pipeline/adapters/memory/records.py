@@ -6,28 +6,25 @@ the same document take turns; one that waits too long raises DatabaseUnavailable
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from enum import StrEnum
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
+from ocr_pipeline.adapters.memory import tallies
+from ocr_pipeline.adapters.memory.audit import MemoryAuditTrail
+from ocr_pipeline.adapters.memory.clients import MemoryClients
+from ocr_pipeline.adapters.memory.documents import MemoryDocuments
+from ocr_pipeline.adapters.memory.idempotency import MemoryIdempotency
+from ocr_pipeline.adapters.memory.known_pages import MemoryKnownPages
 from ocr_pipeline.adapters.memory.locks import KeyedLocks
-from ocr_pipeline.adapters.memory.repositories import (
-    MemoryAuditTrail,
-    MemoryDocuments,
-    MemoryPages,
-    MemoryReviews,
-    Transaction,
-)
+from ocr_pipeline.adapters.memory.pages import MemoryPages
+from ocr_pipeline.adapters.memory.reviews import MemoryReviews
 from ocr_pipeline.adapters.memory.tables import Tables
-from ocr_pipeline.domain.documents import DocumentState
+from ocr_pipeline.adapters.memory.transaction import Transaction
+from ocr_pipeline.adapters.memory.webhooks import MemoryWebhooks
 from ocr_pipeline.domain.errors import DatabaseUnavailable
 from ocr_pipeline.domain.ids import DocumentId
-from ocr_pipeline.domain.pages import PageState
-from ocr_pipeline.ports.records import Counts
-
-State = TypeVar("State", bound=StrEnum)
+from ocr_pipeline.ports.records import Counts, Progress
 
 
 class MemoryRecords:
@@ -96,15 +93,33 @@ class MemoryUnitOfWork:
         """The audit events."""
         return MemoryAuditTrail(self._current)
 
+    @property
+    def clients(self) -> MemoryClients:
+        """The clients and their keys."""
+        return MemoryClients(self._current)
+
+    @property
+    def idempotency(self) -> MemoryIdempotency:
+        """The idempotency keys."""
+        return MemoryIdempotency(self._current)
+
+    @property
+    def known_pages(self) -> MemoryKnownPages:
+        """The pages read before."""
+        return MemoryKnownPages(self._current)
+
+    @property
+    def webhooks(self) -> MemoryWebhooks:
+        """The webhooks."""
+        return MemoryWebhooks(self._current)
+
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
         """Counts over all documents, or over the given ones; every state is named, also where there is none."""
-        view = self._current
-        wanted = set(view.documents.names() if document_ids is None else document_ids)
-        return Counts(
-            documents=_tally(DocumentState, [row.state for row in view.documents.rows() if row.id in wanted]),
-            pages=_tally(PageState, [row.state for row in view.pages.rows() if row.ref.document_id in wanted]),
-            open_reviews=sum(row.is_open and row.page.document_id in wanted for row in view.reviews.rows()),
-        )
+        return tallies.counts(self._current, document_ids)
+
+    def progress(self, document_ids: Sequence[DocumentId]) -> dict[DocumentId, Progress]:
+        """How far each of the documents is; unknown ones are left out."""
+        return tallies.progress(self._current, document_ids)
 
     @property
     def _current(self) -> Transaction:
@@ -112,8 +127,3 @@ class MemoryUnitOfWork:
             raise RuntimeError("a unit of work is used inside its with block")
         self._records.check()
         return self._transaction
-
-
-def _tally(states: type[State], found: Sequence[State]) -> dict[State, int]:
-    count = Counter(found)
-    return {state: count[state] for state in states}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from ocr_pipeline.domain.audit import AuditEvent, ChainHead
+from ocr_pipeline.domain.clients import ApiKey, Client
 from ocr_pipeline.domain.documents import Document
-from ocr_pipeline.domain.ids import DocumentId, PageRef, ReviewId
+from ocr_pipeline.domain.ids import ClientId, DocumentId, KeyId, PageRef, ReviewId, WebhookId
 from ocr_pipeline.domain.pages import Page
 from ocr_pipeline.domain.review import ReviewItem
+from ocr_pipeline.domain.webhooks import Delivery, Webhook
+from ocr_pipeline.ports.idempotency import Remembered
+from ocr_pipeline.ports.known_pages import KnownPage
 
 Key = TypeVar("Key", bound=Hashable)
 Row = TypeVar("Row")
@@ -26,6 +31,12 @@ class Tables:
     pages: dict[PageRef, Page] = field(default_factory=dict)
     reviews: dict[ReviewId, ReviewItem] = field(default_factory=dict)
     events: dict[tuple[DocumentId, int], AuditEvent] = field(default_factory=dict)
+    clients: dict[ClientId, Client] = field(default_factory=dict)
+    api_keys: dict[KeyId, ApiKey] = field(default_factory=dict)
+    idempotency_keys: dict[tuple[ClientId, str], Remembered] = field(default_factory=dict)
+    known_pages: dict[tuple[ClientId, bytes, str], KnownPage] = field(default_factory=dict)
+    webhooks: dict[WebhookId, Webhook] = field(default_factory=dict)
+    deliveries: dict[UUID, Delivery] = field(default_factory=dict)
     mutex: Lock = field(default_factory=Lock)
 
 
@@ -35,7 +46,7 @@ class View(Generic[Key, Row]):
     def __init__(self, committed: dict[Key, Row], mutex: Lock) -> None:
         self._committed = committed
         self._mutex = mutex
-        self._written: dict[Key, Row] = {}
+        self._written: dict[Key, Row | None] = {}
 
     def get(self, key: Key) -> Row | None:
         """The row, or None."""
@@ -45,20 +56,30 @@ class View(Generic[Key, Row]):
             return self._committed.get(key)
 
     def rows(self) -> list[Row]:
-        """Every row, in no order."""
+        """Every row, in order of writing."""
         return list(self._merged().values())
 
     def names(self) -> list[Key]:
-        """Every key, in no order."""
+        """Every key, in order of writing."""
         return list(self._merged())
 
     def put(self, key: Key, row: Row) -> None:
         """Write a row that others see after `flush`."""
         self._written[key] = row
 
+    def drop(self, unwanted: Callable[[Row], bool]) -> int:
+        """Remove rows, for others after `flush`; returns how many there were."""
+        dropped = [key for key, row in self._merged().items() if unwanted(row)]
+        self._written.update(dict.fromkeys(dropped))
+        return len(dropped)
+
     def flush(self) -> None:
         """Hand the writes to the committed table; the caller holds the mutex."""
-        self._committed.update(self._written)
+        for key, row in self._written.items():
+            if row is None:
+                self._committed.pop(key, None)
+            else:
+                self._committed[key] = row
         self._written.clear()
 
     def discard(self) -> None:
@@ -67,4 +88,5 @@ class View(Generic[Key, Row]):
 
     def _merged(self) -> dict[Key, Row]:
         with self._mutex:
-            return {**self._committed, **self._written}
+            merged = {**self._committed, **self._written}
+        return {key: row for key, row in merged.items() if row is not None}

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, update
 
 from ocr_pipeline.adapters.postgres.rows import document_from_row, document_to_row
-from ocr_pipeline.adapters.postgres.tables import documents
+from ocr_pipeline.adapters.postgres.tables import documents, pages
 from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.domain.audit import ChainHead
 from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import ClientId, DocumentId
+from ocr_pipeline.domain.pages import PageState
+from ocr_pipeline.ports.records import DocumentFilter
 
+_LIVE = (DocumentState.QUEUED.value, DocumentState.PROCESSING.value)
 _NO_DUPLICATE = (DocumentState.ERASED.value, DocumentState.CANCELLED.value)
 
 
@@ -54,7 +56,7 @@ class PostgresDocuments:
 
     def find_duplicate(self, client_id: ClientId, fingerprint: bytes) -> Document | None:
         """The newest live document with this fingerprint; holds the fingerprint by an advisory lock."""
-        self._transaction.run(select(func.pg_advisory_xact_lock(_lock_number(client_id, fingerprint))))
+        self._transaction.take_turns("fingerprint", client_id, fingerprint)
         row = self._transaction.first(
             select(documents)
             .where(
@@ -86,6 +88,28 @@ class PostgresDocuments:
         found = self._transaction.all(select(documents).where(*conditions).order_by(documents.c.id).limit(limit))
         return [document_from_row(row) for row in found]
 
+    def newest(self, wanted: DocumentFilter, *, limit: int, before: DocumentId | None = None) -> list[Document]:
+        """In falling order of id."""
+        conditions = _passing(wanted)
+        if before is not None:
+            conditions.append(documents.c.id < before)
+        found = self._transaction.all(select(documents).where(*conditions).order_by(documents.c.id.desc()).limit(limit))
+        return [document_from_row(row) for row in found]
+
+    def waiting_pages(self, client_id: ClientId) -> int:
+        """Documents not opened yet, and queued pages of live ones."""
+        of_client = documents.c.client_id == client_id
+        unopened = select(func.count()).where(of_client, documents.c.state == DocumentState.RECEIVED.value)
+        queued = (
+            select(func.count())
+            .select_from(documents.join(pages, pages.c.document_id == documents.c.id))
+            .where(of_client, documents.c.state.in_(_LIVE), pages.c.state == PageState.QUEUED.value)
+        )
+        row = self._transaction.first(
+            select(unopened.scalar_subquery().label("unopened"), queued.scalar_subquery().label("queued"))
+        )
+        return 0 if row is None else int(row["unopened"] + row["queued"])
+
     def stalled(self, *, dispatched_before: datetime, limit: int) -> list[DocumentId]:
         """Most urgent and oldest first."""
         found = self._transaction.all(
@@ -100,7 +124,18 @@ class PostgresDocuments:
         return [DocumentId(row["id"]) for row in found]
 
 
-def _lock_number(client_id: ClientId, fingerprint: bytes) -> int:
-    """A signed 64-bit number of the pair. Two pairs that share one wait for each other, which harms nothing."""
-    digest = hashlib.sha256(client_id.encode() + b"\0" + fingerprint).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+def _passing(wanted: DocumentFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.states:
+        conditions.append(documents.c.state.in_([state.value for state in wanted.states]))
+    if wanted.client_id is not None:
+        conditions.append(documents.c.client_id == wanted.client_id)
+    if wanted.kinds:
+        conditions.append(documents.c.kind.in_([kind.value for kind in wanted.kinds]))
+    if wanted.priorities:
+        conditions.append(documents.c.priority.in_([int(priority) for priority in wanted.priorities]))
+    if wanted.received_from is not None:
+        conditions.append(documents.c.received_at >= wanted.received_from)
+    if wanted.received_before is not None:
+        conditions.append(documents.c.received_at < wanted.received_before)
+    return conditions

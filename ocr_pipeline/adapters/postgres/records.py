@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from sqlalchemy import Column, ColumnElement, Engine, func, select
+from sqlalchemy import Engine
 
+from ocr_pipeline.adapters.postgres import tallies
 from ocr_pipeline.adapters.postgres.audit import PostgresAuditTrail
+from ocr_pipeline.adapters.postgres.clients import PostgresClients
 from ocr_pipeline.adapters.postgres.documents import PostgresDocuments
 from ocr_pipeline.adapters.postgres.failures import translated
+from ocr_pipeline.adapters.postgres.idempotency import PostgresIdempotency
+from ocr_pipeline.adapters.postgres.known_pages import PostgresKnownPages
 from ocr_pipeline.adapters.postgres.migrate import current_revision, head_revision
 from ocr_pipeline.adapters.postgres.pages import PostgresPages
 from ocr_pipeline.adapters.postgres.reviews import PostgresReviews
-from ocr_pipeline.adapters.postgres.tables import documents, pages, review_items
 from ocr_pipeline.adapters.postgres.transaction import Transaction
-from ocr_pipeline.domain.documents import DocumentState
+from ocr_pipeline.adapters.postgres.webhooks import PostgresWebhooks
 from ocr_pipeline.domain.errors import DatabaseUnavailable
 from ocr_pipeline.domain.ids import DocumentId
-from ocr_pipeline.domain.pages import PageState
-from ocr_pipeline.ports.records import Counts
-
-State = TypeVar("State", bound=StrEnum)
+from ocr_pipeline.ports.records import Counts, Progress
 
 
 class PostgresRecords:
@@ -36,6 +35,11 @@ class PostgresRecords:
     def __call__(self) -> PostgresUnitOfWork:
         """A fresh unit of work."""
         return PostgresUnitOfWork(self._engine)
+
+    @property
+    def engine(self) -> Engine:
+        """The pool of connections, for what keeps rows of its own beside the records."""
+        return self._engine
 
     def check(self) -> None:
         """Raises DatabaseUnavailable when the database is silent or its schema is not this release's."""
@@ -95,39 +99,36 @@ class PostgresUnitOfWork:
         """The audit events."""
         return PostgresAuditTrail(self._current)
 
+    @property
+    def clients(self) -> PostgresClients:
+        """The clients and their keys."""
+        return PostgresClients(self._current)
+
+    @property
+    def idempotency(self) -> PostgresIdempotency:
+        """The idempotency keys."""
+        return PostgresIdempotency(self._current)
+
+    @property
+    def known_pages(self) -> PostgresKnownPages:
+        """The pages read before."""
+        return PostgresKnownPages(self._current)
+
+    @property
+    def webhooks(self) -> PostgresWebhooks:
+        """The webhooks."""
+        return PostgresWebhooks(self._current)
+
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
         """Counts over all documents, or over the given ones; every state is named, also where there is none."""
-        among = _Among(document_ids)
-        opened = self._current.first(
-            select(func.count().label("open"))
-            .select_from(review_items)
-            .where(review_items.c.resolution.is_(None), *among(review_items.c.document_id))
-        )
-        return Counts(
-            documents=self._tally(DocumentState, documents.c.state, among(documents.c.id)),
-            pages=self._tally(PageState, pages.c.state, among(pages.c.document_id)),
-            open_reviews=opened["open"] if opened is not None else 0,
-        )
+        return tallies.counts(self._current, document_ids)
 
-    def _tally(
-        self, states: type[State], column: Column[str], conditions: Sequence[ColumnElement[bool]]
-    ) -> dict[State, int]:
-        found = self._current.all(select(column, func.count().label("many")).where(*conditions).group_by(column))
-        many = {row["state"]: row["many"] for row in found}
-        return {state: many.get(state.value, 0) for state in states}
+    def progress(self, document_ids: Sequence[DocumentId]) -> dict[DocumentId, Progress]:
+        """How far each of the documents is; unknown ones are left out."""
+        return tallies.progress(self._current, document_ids)
 
     @property
     def _current(self) -> Transaction:
         if self._transaction is None:
             raise RuntimeError("a unit of work is used inside its with block")
         return self._transaction
-
-
-class _Among:
-    """The condition that a row belongs to one of some documents, or none for all documents."""
-
-    def __init__(self, document_ids: Sequence[DocumentId] | None) -> None:
-        self._document_ids = None if document_ids is None else list(document_ids)
-
-    def __call__(self, column: Column[object]) -> Sequence[ColumnElement[bool]]:
-        return () if self._document_ids is None else (column.in_(self._document_ids),)

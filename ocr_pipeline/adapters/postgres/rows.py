@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditEvent, AuditKind, Detail
-from ocr_pipeline.domain.documents import Document, DocumentState, MediaType
+from ocr_pipeline.domain.documents import Document, DocumentKind, DocumentState, MediaType
 from ocr_pipeline.domain.errors import IntegrityError
 from ocr_pipeline.domain.ids import ClientId, DocumentId, PageRef, ReviewId
 from ocr_pipeline.domain.pages import Page, PageState
@@ -40,6 +40,10 @@ def document_to_row(document: Document) -> Row:
         "page_count": document.page_count,
         "intake_attempts": document.intake_attempts,
         "dispatched_at": document.dispatched_at,
+        "kind": document.kind.value,
+        "deadline": document.deadline,
+        "reference": document.reference,
+        "callback": document.callback,
     }
 
 
@@ -50,8 +54,8 @@ def document_from_row(row: RowMapping) -> Document:
         client_id=ClientId(row["client_id"]),
         priority=Priority(row["priority"]),
         state=DocumentState(row["state"]),
-        received_at=_utc(row["received_at"]),
-        updated_at=_utc(row["updated_at"]),
+        received_at=utc(row["received_at"]),
+        updated_at=utc(row["updated_at"]),
         size=row["size"],
         fingerprint=row["fingerprint"],
         media_type=MediaType(row["media_type"]),
@@ -61,7 +65,11 @@ def document_from_row(row: RowMapping) -> Document:
         limit=row["limit_broken"],
         page_count=row["page_count"],
         intake_attempts=row["intake_attempts"],
-        dispatched_at=_utc_or_none(row["dispatched_at"]),
+        dispatched_at=utc_or_none(row["dispatched_at"]),
+        kind=DocumentKind(row["kind"]),
+        deadline=utc_or_none(row["deadline"]),
+        reference=row["reference"],
+        callback=row["callback"],
     )
 
 
@@ -96,7 +104,7 @@ def page_from_row(row: RowMapping) -> Page:
     return Page(
         ref=PageRef(DocumentId(row["document_id"]), row["number"]),
         state=PageState(row["state"]),
-        updated_at=_utc(row["updated_at"]),
+        updated_at=utc(row["updated_at"]),
         media_type=row["media_type"],
         width=row["width"],
         height=row["height"],
@@ -105,8 +113,8 @@ def page_from_row(row: RowMapping) -> Page:
         dispatch=row["dispatch"],
         suspicions=row["suspicions"],
         quarantined=row["quarantined"],
-        dispatched_at=_utc_or_none(row["dispatched_at"]),
-        not_before=_utc_or_none(row["not_before"]),
+        dispatched_at=utc_or_none(row["dispatched_at"]),
+        not_before=utc_or_none(row["not_before"]),
         reasons=tuple(row["reasons"]),
         confidence=row["confidence"],
         engine=row["engine"],
@@ -138,17 +146,17 @@ def review_to_row(item: ReviewItem) -> Row:
 
 def review_from_row(row: RowMapping) -> ReviewItem:
     """The item of a row of `review_items`."""
-    lease = None if row["lease_holder"] is None else Lease(row["lease_holder"], _utc(row["lease_expires_at"]))
+    lease = None if row["lease_holder"] is None else Lease(row["lease_holder"], utc(row["lease_expires_at"]))
     return ReviewItem(
         id=ReviewId(row["id"]),
         page=PageRef(DocumentId(row["document_id"]), row["page_number"]),
         priority=Priority(row["priority"]),
         reasons=tuple(row["reasons"]),
         confidence=row["confidence"],
-        opened_at=_utc(row["opened_at"]),
+        opened_at=utc(row["opened_at"]),
         lease=lease,
         resolution=None if row["resolution"] is None else Resolution(row["resolution"]),
-        resolved_at=_utc_or_none(row["resolved_at"]),
+        resolved_at=utc_or_none(row["resolved_at"]),
         resolved_by=row["resolved_by"],
         cer=row["cer"],
         correction=row["correction"],
@@ -180,7 +188,7 @@ def event_from_row(row: RowMapping) -> AuditEvent:
     entry = AuditEntry(
         document_id=DocumentId(row["document_id"]),
         kind=kind,
-        at=_utc(row["at"]),
+        at=utc(row["at"]),
         actor=row["actor"],
         page=row["page"],
         details=details,
@@ -198,9 +206,11 @@ def details_from_text(text: str) -> tuple[tuple[str, Detail], ...]:
     return tuple(json.loads(text).items())
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC."""
     return moment.astimezone(UTC)
 
 
-def _utc_or_none(moment: datetime | None) -> datetime | None:
-    return None if moment is None else _utc(moment)
+def utc_or_none(moment: datetime | None) -> datetime | None:
+    """The same moment in UTC, or None."""
+    return None if moment is None else utc(moment)

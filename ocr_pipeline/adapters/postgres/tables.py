@@ -1,7 +1,7 @@
-"""The tables. Alembic owns the schema (`migrations/`); a test holds both to each other.
+"""The tables of the pipeline. Alembic owns the schema (`migrations/`); a test holds both to each other.
 
-Columns named `*ciphertext*`, `name`, `text`, `text_layer` and `correction` hold sealed bytes; nothing else here comes
-from a document's content.
+Columns named `*ciphertext*`, `name`, `reference`, `callback`, `text`, `text_layer` and `correction` hold sealed bytes;
+nothing else here comes from a document's content.
 """
 
 from __future__ import annotations
@@ -30,17 +30,19 @@ from sqlalchemy import (
     text,
 )
 
-from ocr_pipeline.domain.documents import DocumentState, MediaType
+from ocr_pipeline.domain.documents import DocumentKind, DocumentState, MediaType
 from ocr_pipeline.domain.pages import PageState
 from ocr_pipeline.domain.review import Resolution
 
 
-def _one_of(column: str, values: Iterable[StrEnum], name: str) -> CheckConstraint:
+def one_of(column: str, values: Iterable[StrEnum], name: str) -> CheckConstraint:
+    """The constraint that a column holds one of these."""
     known = ", ".join(f"'{value.value}'" for value in values)
     return CheckConstraint(f"{column} IN ({known})", name=name)
 
 
-def _moment(name: str, *, nullable: bool = False) -> Column[object]:
+def moment(name: str, *, nullable: bool = False) -> Column[object]:
+    """A column that holds a moment."""
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
@@ -53,8 +55,8 @@ documents = Table(
     Column("client_id", Text, nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("state", Text, nullable=False),
-    _moment("received_at"),
-    _moment("updated_at"),
+    moment("received_at"),
+    moment("updated_at"),
     Column("size", BigInteger, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("media_type", Text, nullable=False),
@@ -65,16 +67,24 @@ documents = Table(
     Column("limit_broken", Text),
     Column("page_count", Integer),
     Column("intake_attempts", Integer, nullable=False),
-    _moment("dispatched_at", nullable=True),
+    moment("dispatched_at", nullable=True),
+    Column("kind", Text, nullable=False),
+    moment("deadline", nullable=True),
+    Column("reference", LargeBinary),
+    Column("callback", LargeBinary),
     Column("audit_sequence", BigInteger, nullable=False),
     Column("audit_head", LargeBinary, nullable=False),
     PrimaryKeyConstraint("id", name="documents_pkey"),
     CheckConstraint("priority BETWEEN 0 AND 2", name="documents_priority_known"),
-    _one_of("state", DocumentState, "documents_state_known"),
-    _one_of("media_type", MediaType, "documents_media_type_known"),
+    one_of("state", DocumentState, "documents_state_known"),
+    one_of("media_type", MediaType, "documents_media_type_known"),
+    one_of("kind", DocumentKind, "documents_kind_known"),
     CheckConstraint("size >= 0", name="documents_size_not_negative"),
     CheckConstraint("(key_id IS NULL) = (key_ciphertext IS NULL)", name="documents_key_whole"),
     CheckConstraint("state <> 'erased' OR key_id IS NULL", name="documents_erased_has_no_key"),
+    CheckConstraint(
+        "state <> 'erased' OR (reference IS NULL AND callback IS NULL)", name="documents_erased_has_no_reference"
+    ),
     CheckConstraint("audit_sequence >= 0 AND octet_length(audit_head) = 32", name="documents_audit_head_whole"),
     Index("documents_by_state", "state", "id"),
     Index("documents_by_client", "client_id", "id"),
@@ -83,6 +93,13 @@ documents = Table(
         "client_id",
         "fingerprint",
         postgresql_where=text("state NOT IN ('erased', 'cancelled')"),
+    ),
+    Index(
+        "documents_waiting",
+        "client_id",
+        "state",
+        "id",
+        postgresql_where=text("state IN ('received', 'queued', 'processing')"),
     ),
     Index("documents_received", "priority", "id", postgresql_where=text("state = 'received'")),
 )
@@ -93,7 +110,7 @@ pages = Table(
     Column("document_id", Uuid, nullable=False),
     Column("number", Integer, nullable=False),
     Column("state", Text, nullable=False),
-    _moment("updated_at"),
+    moment("updated_at"),
     Column("media_type", Text, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
@@ -102,8 +119,8 @@ pages = Table(
     Column("dispatch", Integer, nullable=False),
     Column("suspicions", Integer, nullable=False),
     Column("quarantined", Boolean, nullable=False),
-    _moment("dispatched_at", nullable=True),
-    _moment("not_before", nullable=True),
+    moment("dispatched_at", nullable=True),
+    moment("not_before", nullable=True),
     Column("reasons", ARRAY(Text), nullable=False),
     Column("confidence", Double),
     Column("engine", Text),
@@ -113,7 +130,7 @@ pages = Table(
     PrimaryKeyConstraint("document_id", "number", name="pages_pkey"),
     ForeignKeyConstraint(["document_id"], ["documents.id"], name="pages_document_fkey"),
     CheckConstraint("number >= 1", name="pages_number_counts_from_one"),
-    _one_of("state", PageState, "pages_state_known"),
+    one_of("state", PageState, "pages_state_known"),
     CheckConstraint("width >= 0 AND height >= 0", name="pages_size_not_negative"),
     CheckConstraint("confidence BETWEEN 0 AND 1", name="pages_confidence_is_probability"),
     Index("pages_queued", "dispatched_at", "not_before", postgresql_where=text("state = 'queued'")),
@@ -129,11 +146,11 @@ review_items = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("reasons", ARRAY(Text), nullable=False),
     Column("confidence", Double),
-    _moment("opened_at"),
+    moment("opened_at"),
     Column("lease_holder", Text),
-    _moment("lease_expires_at", nullable=True),
+    moment("lease_expires_at", nullable=True),
     Column("resolution", Text),
-    _moment("resolved_at", nullable=True),
+    moment("resolved_at", nullable=True),
     Column("resolved_by", Text),
     Column("cer", Double),
     Column("correction", LargeBinary),
@@ -142,7 +159,7 @@ review_items = Table(
         ["document_id", "page_number"], ["pages.document_id", "pages.number"], name="review_items_page_fkey"
     ),
     CheckConstraint("priority BETWEEN 0 AND 2", name="review_items_priority_known"),
-    _one_of("resolution", Resolution, "review_items_resolution_known"),
+    one_of("resolution", Resolution, "review_items_resolution_known"),
     CheckConstraint("confidence BETWEEN 0 AND 1", name="review_items_confidence_is_probability"),
     CheckConstraint("(lease_holder IS NULL) = (lease_expires_at IS NULL)", name="review_items_lease_whole"),
     Index("review_items_by_page", "document_id", "page_number"),
@@ -163,7 +180,7 @@ audit_events = Table(
     Column("document_id", Uuid, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    _moment("at"),
+    moment("at"),
     Column("actor", Text, nullable=False),
     Column("page", Integer),
     Column("details", Text, nullable=False),

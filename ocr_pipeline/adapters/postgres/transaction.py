@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, RowMapping
+from sqlalchemy import Connection, CursorResult, Executable, RowMapping, func, select
 
 from ocr_pipeline.adapters.postgres.failures import translated
 from ocr_pipeline.adapters.postgres.rows import Row
@@ -41,6 +42,10 @@ class Transaction:
         with translated(), self._connection.begin_nested():
             self._connection.execute(statement, rows)
 
+    def take_turns(self, purpose: str, *name: str | bytes) -> None:
+        """Wait until no other transaction has the name, and have it until the end, by an advisory lock."""
+        self.run(select(func.pg_advisory_xact_lock(_lock_number(purpose, *name))))
+
     def hold(self, document_id: DocumentId) -> None:
         """Note that this transaction holds the document's row."""
         self._held.add(document_id)
@@ -60,3 +65,12 @@ class Transaction:
         """Undo what was not committed and give the connection back."""
         with translated():
             self._connection.close()
+
+
+def _lock_number(*name: str | bytes) -> int:
+    """A signed 64-bit number of the name. Two names that share one wait for each other, which harms nothing."""
+    digest = hashlib.sha256()
+    for part in name:
+        encoded = part if isinstance(part, bytes) else part.encode()
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return int.from_bytes(digest.digest()[:8], "big", signed=True)
