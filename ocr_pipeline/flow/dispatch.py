@@ -62,6 +62,10 @@ class Dispatcher:
             self._take_back(outbox.intake[sent:], outbox.pages[taken_from_pages:])
         return sent
 
+    def check(self) -> None:
+        """Prove that work can be sent. Raises QueueUnavailable."""
+        self._queue.check()
+
     def _take_back(self, intake: Sequence[IntakeTask], pages: Sequence[Dispatch]) -> None:
         for document_id in {task.document_id for task in intake}:
             with self._records() as uow:

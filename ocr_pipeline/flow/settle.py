@@ -1,4 +1,4 @@
-"""Moving a document to the state its pages give it, with the audit event that says so."""
+"""Moving a document to the state its pages give it, with the audit event that says so and the webhook that tells it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from datetime import datetime
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind
 from ocr_pipeline.domain.documents import Document, DocumentState, state_from_pages
+from ocr_pipeline.flow.announce import announce
 from ocr_pipeline.ports.records import UnitOfWork
 
 
 def move(uow: UnitOfWork, document: Document, target: DocumentState, *, at: datetime, actor: str) -> Document:
-    """Put a locked document into a state and record it. Raises Conflict when the table has no such step."""
+    """Put a locked document into a state, record and announce it. Raises Conflict when the table has no such step."""
     document.check_transition(target)
     moved = replace(document, state=target, updated_at=at)
     uow.documents.save(moved)
@@ -24,6 +25,7 @@ def move(uow: UnitOfWork, document: Document, target: DocumentState, *, at: date
             details=(("from", document.state.value), ("to", target.value)),
         )
     )
+    announce(uow, moved, at=at)
     return moved
 
 

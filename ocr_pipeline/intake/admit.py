@@ -12,6 +12,7 @@ from ocr_pipeline.domain.messages import IntakeTask
 from ocr_pipeline.domain.pages import Page, PageState
 from ocr_pipeline.domain.review import ReviewItem
 from ocr_pipeline.domain.sealing import Place, Purpose, WrappedKey
+from ocr_pipeline.flow.announce import announce
 from ocr_pipeline.flow.dispatch import Dispatch, Dispatcher, Outbox
 from ocr_pipeline.flow.settle import settle
 from ocr_pipeline.ports.clock import Clock, Ids
@@ -168,16 +169,12 @@ class AdmitDocument:
     def _record_refusal(self, uow: UnitOfWork, document: Document, refusal: Refused) -> None:
         document.check_transition(DocumentState.REJECTED)
         now = self._clock.now()
-        uow.documents.save(
-            replace(
-                document,
-                state=DocumentState.REJECTED,
-                reason=refusal.reason,
-                limit=refusal.limit,
-                updated_at=now,
-            )
+        refused = replace(
+            document, state=DocumentState.REJECTED, reason=refusal.reason, limit=refusal.limit, updated_at=now
         )
+        uow.documents.save(refused)
         self._audit(uow, document.id, AuditKind.DOCUMENT_REJECTED, reason=refusal.reason, limit=refusal.limit)
+        announce(uow, refused, at=now)
 
     def _forgive(self, document_id: DocumentId) -> None:
         """An outage is not the document's fault: give the attempt back."""

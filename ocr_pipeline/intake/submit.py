@@ -1,22 +1,25 @@
-"""Taking in an upload: checked, fingerprinted, encrypted, recorded, sent to intake."""
+"""Taking in a file: received, recorded, sent to intake; or found to be one that is here already."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind
-from ocr_pipeline.domain.documents import Document, DocumentState, MediaType, RefusalReason
-from ocr_pipeline.domain.errors import PipelineError, Refused
+from ocr_pipeline.domain.documents import Document, DocumentState, MediaType
+from ocr_pipeline.domain.errors import IdempotencyMismatch
 from ocr_pipeline.domain.ids import ClientId, DocumentId, original_key
 from ocr_pipeline.domain.messages import IntakeTask
-from ocr_pipeline.domain.priorities import Priority
+from ocr_pipeline.domain.priorities import Priority, class_for
 from ocr_pipeline.domain.sealing import Place, Purpose, WrappedKey
 from ocr_pipeline.flow.dispatch import Dispatcher, Outbox
-from ocr_pipeline.intake.sniff import sniff
+from ocr_pipeline.intake.receive import Arrival, ArrivedFile, ArrivingFile
+from ocr_pipeline.intake.requests import request_digest
 from ocr_pipeline.ports.clock import Clock, Ids
-from ocr_pipeline.ports.objects import ObjectStore
-from ocr_pipeline.ports.records import Records
+from ocr_pipeline.ports.idempotency import Remembered
+from ocr_pipeline.ports.objects import ObjectStore, ObjectWriter
+from ocr_pipeline.ports.records import Records, UnitOfWork
 from ocr_pipeline.ports.vault import Vault
 
 
@@ -30,10 +33,10 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file as a client hands it in. `name` is PHI and is sealed before it is kept."""
+    """One file that is at hand whole. `name` is PHI and is sealed before it is kept."""
 
-    content: bytes
-    name: str
+    content: bytes = field(repr=False)
+    name: str = field(repr=False)
     client_id: ClientId
     priority: Priority
     actor: str
@@ -41,15 +44,42 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The document an upload became, or the earlier one it repeats."""
+    """The document that a file became.
+
+    It is a `duplicate` when the document was there before, `repeated` when it was even the same request that made it.
+    """
 
     document_id: DocumentId
     state: DocumentState
     duplicate: bool
+    repeated: bool = False
+
+
+class Reception:
+    """One file being received: its pieces, then `finish`. Used by one thread at a time."""
+
+    def __init__(self, file: ArrivingFile, enter: Callable[[ArrivedFile], Receipt]) -> None:
+        self._file = file
+        self._enter = enter
+
+    def write(self, chunk: bytes) -> None:
+        """Take a piece of any size.
+
+        Raises Refused as soon as the file is too large or of no accepted format, StoreFull, StoreUnavailable.
+        """
+        self._file.write(chunk)
+
+    def finish(self) -> Receipt:
+        """Take the file in, now that all of it is there.
+
+        Raises Refused, IdempotencyMismatch for a key that belongs to another request, and what the store, the vault
+        and the database raise.
+        """
+        return self._enter(self._file.finish())
 
 
 class SubmitDocument:
-    """Takes in one upload at a time. Safe between threads."""
+    """Takes in files. Safe between threads."""
 
     def __init__(
         self,
@@ -70,90 +100,122 @@ class SubmitDocument:
         self._limits = limits
 
     def __call__(self, upload: Upload, *, again: bool = False) -> Receipt:
-        """Take in an upload; one that this client sent before gives the earlier document, unless `again`.
+        """Take in a file at hand; one that this client sent before gives the earlier document, unless `again`.
 
-        Raises Refused for a file that may not enter, and what the store, the vault and the database raise; after any
-        of them nothing of the upload is kept.
+        Raises as `Reception` does; after any error nothing of the upload is kept.
         """
-        media_type = self._check(upload.content)
-        fingerprint = self._vault.fingerprint(upload.client_id, upload.content)
-        if not again and (known := self._known(upload.client_id, fingerprint)) is not None:
-            return known
+        arrival = Arrival(upload.client_id, upload.name, upload.priority, upload.actor, again=again)
+        with self.receiving(arrival) as reception:
+            reception.write(upload.content)
+            return reception.finish()
+
+    @contextmanager
+    def receiving(self, arrival: Arrival) -> Iterator[Reception]:
+        """Receive a file in pieces, in little memory; leaving the block without `finish` leaves nothing."""
         document_id = DocumentId(self._ids.new())
         key = self._vault.new_key(document_id)
-        self._keep_original(document_id, key, upload.content)
-        try:
-            receipt = self._record(upload, media_type, fingerprint, document_id, key, again=again)
-        except PipelineError:
-            self._store.delete(original_key(document_id))
-            raise
-        if receipt.duplicate:
-            self._store.delete(original_key(document_id))
-        else:
-            self._dispatcher.send(Outbox(intake=[IntakeTask(document_id, upload.priority)]))
+        with self._store.writing(original_key(document_id)) as writer:
+            file = ArrivingFile(
+                self._vault.sealing(key, Place(document_id, Purpose.ORIGINAL)),
+                self._vault.fingerprinting(arrival.client_id),
+                writer,
+                max_bytes=self._limits.max_bytes,
+                formats=self._limits.formats,
+            )
+            yield Reception(file, lambda arrived: self._enter(arrival, arrived, document_id, key, writer))
+
+    def _enter(
+        self, arrival: Arrival, file: ArrivedFile, document_id: DocumentId, key: WrappedKey, writer: ObjectWriter
+    ) -> Receipt:
+        digest = request_digest(self._vault, arrival, file.fingerprint)
+        with self._records() as uow:
+            earlier = self._earlier(uow, arrival, file, digest)
+            uow.commit()
+        if earlier is not None:
+            return earlier
+        document = self._document(arrival, file, document_id, key)
+        writer.commit(if_absent=True)
+        receipt = self._record(arrival, file, digest, document)
+        if not receipt.duplicate:
+            self._dispatcher.send(Outbox(intake=[IntakeTask(document.id, document.priority)]))
         return receipt
 
-    def _check(self, content: bytes) -> MediaType:
-        if len(content) > self._limits.max_bytes:
-            raise Refused(
-                RefusalReason.TOO_LARGE,
-                f"the file has {len(content)} bytes; at most {self._limits.max_bytes} are taken",
-                limit=f"max_file_bytes={self._limits.max_bytes}",
-            )
-        return sniff(content, self._limits.formats)
+    def _earlier(self, uow: UnitOfWork, arrival: Arrival, file: ArrivedFile, digest: bytes) -> Receipt | None:
+        """The document that the same request or the same file became; holds the key and the fingerprint."""
+        if arrival.idempotency is not None:
+            remembered = uow.idempotency.find(arrival.client_id, arrival.idempotency)
+            if remembered is not None:
+                if remembered.digest != digest:
+                    raise IdempotencyMismatch("the idempotency key was used for another request")
+                document = uow.documents.get(remembered.document_id)
+                return Receipt(document.id, document.state, duplicate=True, repeated=True)
+        same = uow.documents.find_duplicate(arrival.client_id, file.fingerprint)
+        if same is None or arrival.again:
+            return None
+        self._remember(uow, arrival, digest, same.id)
+        return Receipt(same.id, same.state, duplicate=True)
 
-    def _known(self, client_id: ClientId, fingerprint: bytes) -> Receipt | None:
-        with self._records() as uow:
-            earlier = uow.documents.find_duplicate(client_id, fingerprint)
-        return None if earlier is None else Receipt(earlier.id, earlier.state, duplicate=True)
+    def _document(self, arrival: Arrival, file: ArrivedFile, document_id: DocumentId, key: WrappedKey) -> Document:
+        def sealed(purpose: Purpose, text: str) -> bytes:
+            return self._vault.seal(key, Place(document_id, purpose), text.encode())
 
-    def _keep_original(self, document_id: DocumentId, key: WrappedKey, content: bytes) -> None:
-        sealed = self._vault.seal(key, Place(document_id, Purpose.ORIGINAL), content)
-        self._store.put(original_key(document_id), sealed, if_absent=True)
-
-    def _record(
-        self,
-        upload: Upload,
-        media_type: MediaType,
-        fingerprint: bytes,
-        document_id: DocumentId,
-        key: WrappedKey,
-        *,
-        again: bool,
-    ) -> Receipt:
         now = self._clock.now()
-        document = Document(
+        return Document(
             id=document_id,
-            client_id=upload.client_id,
-            priority=upload.priority,
+            client_id=arrival.client_id,
+            priority=class_for(arrival.deadline, now, arrival.priority),
             state=DocumentState.RECEIVED,
             received_at=now,
             updated_at=now,
-            size=len(upload.content),
-            fingerprint=fingerprint,
-            media_type=media_type,
-            name=self._vault.seal(key, Place(document_id, Purpose.NAME), upload.name.encode()),
+            size=file.size,
+            fingerprint=file.fingerprint,
+            media_type=file.media_type,
+            name=sealed(Purpose.NAME, arrival.name),
             key=key,
             dispatched_at=now,
+            kind=arrival.kind,
+            deadline=arrival.deadline,
+            reference=None if arrival.reference is None else sealed(Purpose.REFERENCE, arrival.reference),
+            callback=None if arrival.callback is None else sealed(Purpose.CALLBACK, arrival.callback),
         )
-        with self._records() as uow:
-            earlier = uow.documents.find_duplicate(upload.client_id, fingerprint)
-            if earlier is not None and not again:
-                return Receipt(earlier.id, earlier.state, duplicate=True)
-            uow.documents.add(document)
-            uow.audit.append(
-                AuditEntry(
-                    document_id,
-                    AuditKind.DOCUMENT_RECEIVED,
-                    now,
-                    upload.actor,
-                    details=(
-                        ("client", upload.client_id),
-                        ("media_type", media_type.value),
-                        ("priority", upload.priority.label),
-                        ("size", document.size),
-                    ),
-                )
+
+    def _record(self, arrival: Arrival, file: ArrivedFile, digest: bytes, document: Document) -> Receipt:
+        """Record the document whose original is in the store; it goes again where it is not needed after all."""
+        with ExitStack() as undo:
+            undo.callback(self._store.delete, original_key(document.id))
+            with self._records() as uow:
+                receipt = self._earlier(uow, arrival, file, digest)
+                if receipt is None:
+                    self._add(uow, arrival, digest, document)
+                    receipt = Receipt(document.id, document.state, duplicate=False)
+                    # An answer to the commit may get lost. An original without its row is noise that nobody can open;
+                    # a row without its original would be a lost document.
+                    undo.pop_all()
+                uow.commit()
+        return receipt
+
+    def _add(self, uow: UnitOfWork, arrival: Arrival, digest: bytes, document: Document) -> None:
+        uow.documents.add(document)
+        uow.audit.append(
+            AuditEntry(
+                document.id,
+                AuditKind.DOCUMENT_RECEIVED,
+                document.received_at,
+                arrival.actor,
+                details=(
+                    ("client", document.client_id),
+                    ("media_type", document.media_type.value),
+                    ("priority", document.priority.label),
+                    ("size", document.size),
+                    ("kind", document.kind.value),
+                    ("deadline", None if document.deadline is None else document.deadline.isoformat()),
+                ),
             )
-            uow.commit()
-        return Receipt(document_id, DocumentState.RECEIVED, duplicate=False)
+        )
+        self._remember(uow, arrival, digest, document.id)
+
+    def _remember(self, uow: UnitOfWork, arrival: Arrival, digest: bytes, document_id: DocumentId) -> None:
+        if arrival.idempotency is not None:
+            uow.idempotency.remember(
+                Remembered(arrival.client_id, arrival.idempotency, digest, document_id, self._clock.now())
+            )

@@ -27,7 +27,9 @@ from ocr_pipeline.domain.text import Block, Box, Line, PageText, Word
 from ocr_pipeline.domain.verdicts import VerdictRules
 from ocr_pipeline.flow.dispatch import Dispatcher
 from ocr_pipeline.intake.admit import AdmissionRules, AdmitDocument
+from ocr_pipeline.intake.receive import Arrival
 from ocr_pipeline.intake.submit import Receipt, SubmitDocument, Upload, UploadLimits
+from ocr_pipeline.operations.cancel import CancelDocument
 from ocr_pipeline.operations.reconcile import Reconcile
 from ocr_pipeline.ports.documents import OpenedDocument, OpenedPage
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
@@ -155,6 +157,11 @@ def assess(page: PageText) -> Assessment:
     return Assessment(page, page.mean_confidence, page.is_empty and not page.ink, ())
 
 
+def arrival(**said: Any) -> Arrival:
+    """A client's plainest words, or others by name."""
+    return Arrival(**{"client_id": CLIENT, "name": "scan.png", "priority": Priority.ROUTINE, "actor": "test", **said})
+
+
 class World:
     """All stages, wired as `bootstrap` does, with every dependency in reach."""
 
@@ -186,6 +193,7 @@ class World:
             VerdictRules(0.85, review),
             RetryRules(max_attempts=max_attempts, max_suspicions=max_suspicions, review=review),
         )
+        self.cancel = CancelDocument(self.records, self.clock)
         self.reconcile = Reconcile(self.records, self.dispatcher, self.clock, timedelta(minutes=30))
         self.read = ReadDocument(self.records, self.vault, self.clock)
         self.desk = ReviewDesk(self.records, self.store, self.vault, self.clock)
@@ -193,6 +201,13 @@ class World:
     def upload(self, content: bytes = PNG + b"one", *, name: str = "scan.png", again: bool = False) -> Receipt:
         """Hand in a file."""
         return self.submit(Upload(content, name, CLIENT, Priority.ROUTINE, "test"), again=again)
+
+    def receive(self, *chunks: bytes, **said: Any) -> Receipt:
+        """Receive a file in pieces; what a client says of it may be given by name."""
+        with self.submit.receiving(arrival(**said)) as reception:
+            for chunk in chunks or (PNG, b"one"):
+                reception.write(chunk)
+            return reception.finish()
 
     def queued(self, pages: int = 1) -> DocumentId:
         """A document whose pages wait for recognition."""

@@ -10,9 +10,14 @@ documents of one wrapping key that is rotated now and then.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import AlreadyFinalized, InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from ocr_pipeline.domain.errors import DecryptionFailed
 
@@ -50,7 +55,46 @@ def unseal(key: bytes, sealed: bytes, associated_data: bytes) -> bytes:
         raise DecryptionFailed("the ciphertext does not open: changed, misplaced or under another key") from None
 
 
+class Sealer:
+    """A plaintext being sealed in pieces: all that `update` and `finish` give, put together, is what `seal` would give.
+
+    Used by one thread, for one plaintext.
+    """
+
+    def __init__(self, key: bytes, associated_data: bytes) -> None:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        self._head = HEADER + nonce
+        self._encryptor = Cipher(AES(_checked(key)), GCM(nonce)).encryptor()
+        self._encryptor.authenticate_additional_data(HEADER + associated_data)
+
+    def update(self, plaintext: bytes) -> bytes:
+        """The ciphertext of a piece, as long as the piece; before the first come header and nonce."""
+        with _unfinished():
+            return self._taken_head() + self._encryptor.update(plaintext)
+
+    def finish(self) -> bytes:
+        """The tag, without which nothing opens; for a plaintext of no pieces, all there is."""
+        with _unfinished():
+            return self._taken_head() + self._encryptor.finalize() + self._encryptor.tag
+
+    def _taken_head(self) -> bytes:
+        head, self._head = self._head, b""
+        return head
+
+
 def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(_checked(key))
+
+
+def _checked(key: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise ValueError("a key has 32 bytes")
-    return AESGCM(key)
+    return key
+
+
+@contextmanager
+def _unfinished() -> Iterator[None]:
+    try:
+        yield
+    except AlreadyFinalized:
+        raise ValueError("what is sealed was finished before") from None

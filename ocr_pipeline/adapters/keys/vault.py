@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from ocr_pipeline.adapters.keys import aead
 from ocr_pipeline.adapters.keys.data_key_cache import DataKeyCache
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.domain.sealing import Place, WrappedKey
-from ocr_pipeline.ports.vault import KeyProvider
+from ocr_pipeline.ports.vault import Fingerprinting, KeyProvider, Sealing
+
+_SECRET_CONTEXT = b"ocr-pipeline/client-secret/1"
 
 
 class AesGcmVault:
@@ -48,6 +53,24 @@ class AesGcmVault:
     def fingerprint(self, client_id: ClientId, content: bytes) -> bytes:
         """HMAC-SHA256 (RFC 2104) of the content under the client's own key: 32 bytes."""
         return hmac.digest(self._provider.fingerprint_key(client_id), content, hashlib.sha256)
+
+    def sealing(self, key: WrappedKey, place: Place) -> Sealing:
+        """Encrypt in pieces, in the form and under the binding of `seal`."""
+        return aead.Sealer(self._data_key(key, place.document_id), place.associated_data())
+
+    def fingerprinting(self, client_id: ClientId) -> Fingerprinting:
+        """Take a `fingerprint` in pieces."""
+        return hmac.new(self._provider.fingerprint_key(client_id), digestmod=hashlib.sha256)
+
+    def secret(self, client_id: ClientId, label: str) -> bytes:
+        """A secret of 32 bytes that only this client shares: HKDF-SHA256 (RFC 5869) of its key for fingerprints.
+
+        HKDF extracts a key of its own first. Expanding the fingerprint key itself would make every secret the
+        fingerprint of some content.
+        """
+        info = _SECRET_CONTEXT + b"\n" + label.encode()
+        derivation = HKDF(SHA256(), length=aead.KEY_BYTES, salt=None, info=info)
+        return derivation.derive(self._provider.fingerprint_key(client_id))
 
     def _data_key(self, key: WrappedKey, document_id: DocumentId) -> bytes:
         data_key = self._cache.get(key, document_id)

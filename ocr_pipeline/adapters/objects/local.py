@@ -7,23 +7,24 @@ changed, and a write that did not finish never gets its name.
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from io import FileIO
 from pathlib import Path
 
+from ocr_pipeline.adapters.objects.disk import disk_errors_mapped, write_all
 from ocr_pipeline.adapters.objects.object_key import checked_deletion_prefix, checked_key, checked_prefix, is_segment
 from ocr_pipeline.adapters.objects.probe import probe
-from ocr_pipeline.domain.errors import ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
+from ocr_pipeline.domain.errors import ObjectExists, ObjectMissing, StoreUnavailable
 
 STALE_SECONDS = 3600.0
 
 _INCOMING = ".incoming"  # no key has a segment that begins with a dot
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PLACING_TRIALS = 8
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
@@ -62,14 +63,20 @@ class LocalObjectStore:
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
         """Keep `data` under `key`, on the disk before it returns. Raises ObjectExists, StoreFull, StoreUnavailable."""
+        with self.writing(key) as writer:
+            writer.write(data)
+            writer.commit(if_absent=if_absent)
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[LocalWriter]:
+        """Keep an object that arrives in pieces; it lies among the unfinished writes until it is committed."""
         target = self._path(key)
         with _errors_mapped():
-            temporary = self._incoming / secrets.token_hex(16)
-            try:
-                _write_through(temporary, data)
-                self._place(temporary, target, if_absent=if_absent)
-            finally:
-                temporary.unlink(missing_ok=True)
+            writer = LocalWriter(self._incoming / secrets.token_hex(16), partial(self._place, target=target))
+        try:
+            yield writer
+        finally:
+            writer.discard()
 
     def get(self, key: str) -> bytes:
         """The bytes as they were put. Raises ObjectMissing or StoreUnavailable."""
@@ -115,7 +122,7 @@ class LocalObjectStore:
         if not self._incoming.is_dir():
             raise StoreUnavailable("the directory of the object store is not there")
 
-    def _place(self, temporary: Path, target: Path, *, if_absent: bool) -> None:
+    def _place(self, temporary: Path, *, target: Path, if_absent: bool) -> None:
         for _ in range(_PLACING_TRIALS):
             try:
                 self._make_folders(target.parent)
@@ -188,23 +195,36 @@ class LocalObjectStore:
                 return []
 
 
-@contextmanager
-def _errors_mapped() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise StoreFull("the disk of the object store has no room left") from error
-        raise StoreUnavailable(f"the directory of the object store fails: {error.strerror}") from error
+class LocalWriter:
+    """A file without a name of its own yet; `place(path, if_absent=...)` gives it one. Used by one thread at a time."""
+
+    def __init__(self, temporary: Path, place: Callable[..., None]) -> None:
+        self._temporary = temporary
+        self._place = place
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+        self._file = FileIO(descriptor, "wb")
+
+    def write(self, data: bytes) -> None:
+        """Add a piece. Raises StoreFull, StoreUnavailable; ValueError once the object was committed."""
+        with _errors_mapped():
+            write_all(self._file, data)
+
+    def commit(self, *, if_absent: bool = False) -> None:
+        """Keep the object, on the disk before it returns. Raises ObjectExists, StoreFull, StoreUnavailable."""
+        with _errors_mapped():
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._place(self._temporary, if_absent=if_absent)
+
+    def discard(self) -> None:
+        """Take the temporary name away: all there is of an object that was not committed."""
+        with _errors_mapped():
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
 
 
-def _write_through(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(file.fileno())
+def _errors_mapped() -> AbstractContextManager[None]:
+    return disk_errors_mapped("the disk of the object store")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 
 from ocr_pipeline.adapters.objects.object_key import checked_deletion_prefix, checked_key, checked_prefix
 from ocr_pipeline.domain.errors import ObjectExists, ObjectMissing, StoreFull, StoreUnavailable
@@ -29,6 +31,14 @@ class MemoryObjectStore:
             if self._capacity is not None and others + len(data) > self._capacity:
                 raise StoreFull("the object store has no room left")
             self._objects[key] = bytes(data)
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[MemoryWriter]:
+        """Keep an object that arrives in pieces. Raises StoreUnavailable."""
+        checked_key(key)
+        self.check()
+        with BytesIO() as pieces:
+            yield MemoryWriter(self, key, pieces)
 
     def get(self, key: str) -> bytes:
         """The bytes as they were put. Raises ObjectMissing or StoreUnavailable."""
@@ -78,3 +88,23 @@ class MemoryObjectStore:
     def _check_available(self) -> None:
         if not self.available:
             raise StoreUnavailable("the object store does not answer")
+
+
+class MemoryWriter:
+    """The pieces of an object on its way into a MemoryObjectStore."""
+
+    def __init__(self, store: MemoryObjectStore, key: str, pieces: BytesIO) -> None:
+        self._store = store
+        self._key = key
+        self._pieces = pieces
+
+    def write(self, data: bytes) -> None:
+        """Add a piece. Raises StoreUnavailable; ValueError once the object was committed."""
+        self._store.check()
+        self._pieces.write(data)
+
+    def commit(self, *, if_absent: bool = False) -> None:
+        """Keep the object. Raises ObjectExists, StoreFull, StoreUnavailable; ValueError the second time."""
+        data = self._pieces.getvalue()
+        self._pieces.close()
+        self._store.put(self._key, data, if_absent=if_absent)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +17,7 @@ from ocr_pipeline.adapters.objects.object_key import checked_deletion_prefix, ch
 from ocr_pipeline.adapters.objects.probe import probe
 from ocr_pipeline.adapters.objects.s3_client import error_code, errors_mapped, is_missing
 from ocr_pipeline.adapters.objects.s3_upload import DIGEST_FIELD, Upload
+from ocr_pipeline.adapters.objects.s3_writer import S3Writer, nameless_file, staging_errors_mapped
 from ocr_pipeline.domain.errors import IntegrityError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -33,17 +36,32 @@ class S3ObjectStore:
     request: there are servers (SeaweedFS 4.48) where several conditional uploads in parts can win one key. Every object
     carries its SHA-256, which the server verifies on the way in and `get` on the way out.
 
+    What arrives in pieces is staged in a nameless file under `staging` (None: where the system keeps temporary files)
+    until it is committed. Only what may lie in the bucket may lie there: everything kept here is sealed before.
+
     In a versioned bucket a deletion hides objects; what erases a document for good is the loss of its wrapped key.
     """
 
-    def __init__(self, client: S3Client, bucket: str, prefix: str = "", *, part_size: int = 16 * _MEBIBYTE) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        prefix: str = "",
+        *,
+        part_size: int = 16 * _MEBIBYTE,
+        staging: Path | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._part_size = part_size
+        self._staging = staging
 
     def prepare(self, *, create_bucket: bool = False) -> None:
-        """See that the bucket is there, making it where asked. Raises StoreUnavailable."""
+        """See that the bucket is there, making it where asked, and the staging folder. Raises StoreUnavailable."""
+        if self._staging is not None:
+            with staging_errors_mapped():
+                self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._bucket_is_there():
             return
         if not create_bucket:
@@ -53,12 +71,14 @@ class S3ObjectStore:
 
     def put(self, key: str, data: bytes, *, if_absent: bool = False) -> None:
         """Keep `data` under `key`. Raises ObjectExists, StoreFull or StoreUnavailable."""
-        upload = Upload(self._client, self._bucket, self._name(key), data)
-        with errors_mapped():
-            if if_absent or len(data) <= self._part_size:
-                upload.in_one(if_absent=if_absent)
-            else:
-                upload.in_parts(self._part_size)
+        self._send(self._name(key), data, len(data), hashlib.sha256(data).digest(), if_absent=if_absent)
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[S3Writer]:
+        """Keep an object that arrives in pieces; it is staged on disk and goes up when it is committed."""
+        name = self._name(key)
+        with nameless_file(self._staging) as staged:
+            yield S3Writer(staged, partial(self._send, name))
 
     def get(self, key: str) -> bytes:
         """The bytes as they were put. Raises ObjectMissing, IntegrityError or StoreUnavailable."""
@@ -125,6 +145,14 @@ class S3ObjectStore:
     def close(self) -> None:
         """Give back connections."""
         self._client.close()
+
+    def _send(self, name: str, body: bytes | BinaryIO, size: int, digest: bytes, *, if_absent: bool) -> None:
+        upload = Upload(self._client, self._bucket, name, body, size, digest)
+        with errors_mapped():
+            if if_absent or size <= self._part_size:
+                upload.in_one(if_absent=if_absent)
+            else:
+                upload.in_parts(self._part_size)
 
     def _name(self, key: str) -> str:
         return self._prefix + checked_key(key)

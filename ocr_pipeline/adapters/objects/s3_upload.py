@@ -1,4 +1,4 @@
-"""One put to S3: in one request or in parts, wholly or not at all."""
+"""One put to S3, from memory or from a file: in one request or in parts, wholly or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,12 +26,17 @@ _MEDIA_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An object on its way to the bucket. Every request carries a SHA-256 that the server verifies."""
+    """An object on its way to the bucket. Every request carries a SHA-256 that the server verifies.
+
+    `body` has `size` bytes, whose SHA-256 is `digest`. A file stands at its beginning and is read piece by piece.
+    """
 
     client: S3Client
     bucket: str
     key: str
-    data: bytes = field(repr=False)
+    body: bytes | BinaryIO = field(repr=False)
+    size: int
+    digest: bytes
     token: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def in_one(self, *, if_absent: bool = False) -> None:
@@ -38,8 +44,8 @@ class Upload:
         request: PutObjectRequestTypeDef = {
             "Bucket": self.bucket,
             "Key": self.key,
-            "Body": self.data,
-            "ChecksumSHA256": _checksum(self.data),
+            "Body": self.body,
+            "ChecksumSHA256": _in_base64(self.digest),
             "ContentType": _MEDIA_TYPE,
             "Metadata": self._metadata(),
         }
@@ -49,7 +55,10 @@ class Upload:
             self.client.put_object(**request)
 
     def in_parts(self, part_size: int) -> None:
-        """Put the object in parts of so many bytes; it appears when the last is there. Raises boto's errors."""
+        """Put the object in parts of so many bytes, one in memory at a time; it appears when the last is there.
+
+        Raises boto's errors.
+        """
         upload_id = self.client.create_multipart_upload(
             Bucket=self.bucket,
             Key=self.key,
@@ -59,8 +68,7 @@ class Upload:
         )["UploadId"]
         try:
             parts = [
-                self._put_part(upload_id, number, self.data[start : start + part_size])
-                for number, start in enumerate(range(0, len(self.data), part_size), start=1)
+                self._put_part(upload_id, number, part) for number, part in enumerate(self._parts(part_size), start=1)
             ]
             self._complete(upload_id, parts)
         except BaseException:
@@ -68,8 +76,14 @@ class Upload:
                 self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=upload_id)
             raise
 
+    def _parts(self, part_size: int) -> Iterator[bytes]:
+        if isinstance(self.body, bytes):
+            yield from (self.body[start : start + part_size] for start in range(0, self.size, part_size))
+        else:
+            yield from iter(partial(self.body.read, part_size), b"")
+
     def _put_part(self, upload_id: str, number: int, part: bytes) -> CompletedPartTypeDef:
-        checksum = _checksum(part)
+        checksum = _in_base64(hashlib.sha256(part).digest())
         answer = self.client.upload_part(
             Bucket=self.bucket,
             Key=self.key,
@@ -106,8 +120,8 @@ class Upload:
         return found["Metadata"].get(_TOKEN_FIELD) == self.token
 
     def _metadata(self) -> dict[str, str]:
-        return {DIGEST_FIELD: hashlib.sha256(self.data).hexdigest(), _TOKEN_FIELD: self.token}
+        return {DIGEST_FIELD: self.digest.hex(), _TOKEN_FIELD: self.token}
 
 
-def _checksum(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+def _in_base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
