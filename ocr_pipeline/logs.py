@@ -23,6 +23,7 @@ _QUIET = {
     "httpx": logging.WARNING,
     "s3transfer": logging.WARNING,
     "urllib3": logging.ERROR,
+    "uvicorn": logging.WARNING,
 }
 
 

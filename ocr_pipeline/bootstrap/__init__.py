@@ -3,14 +3,17 @@
 from ocr_pipeline.bootstrap.adapters import create_key_file
 from ocr_pipeline.bootstrap.application import Application, application
 from ocr_pipeline.bootstrap.checks import Finding, examine
+from ocr_pipeline.bootstrap.front_door import FrontDoor, front_door
 from ocr_pipeline.bootstrap.stages import intake_stage, reader, recognition_stage, reconcile_stage, results_stage
 
 __all__ = [
     "Application",
     "Finding",
+    "FrontDoor",
     "application",
     "create_key_file",
     "examine",
+    "front_door",
     "intake_stage",
     "reader",
     "recognition_stage",

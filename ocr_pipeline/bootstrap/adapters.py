@@ -40,7 +40,9 @@ def object_store(settings: Settings, stack: ExitStack) -> ObjectStore:
         return local
     from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
 
-    store = S3ObjectStore(s3_endpoint(settings).client(), storage.bucket, storage.prefix)
+    store = S3ObjectStore(
+        s3_endpoint(settings).client(), storage.bucket, storage.prefix, staging=settings.home / "staging"
+    )
     stack.callback(store.close)
     store.prepare(create_bucket=storage.create_bucket)
     return store

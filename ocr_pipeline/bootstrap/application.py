@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -14,6 +14,7 @@ from ocr_pipeline.adapters.engines.deferred import DeferredEngine
 from ocr_pipeline.adapters.files.inputs import local_inputs
 from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
 from ocr_pipeline.adapters.postgres.migrate import migrate
+from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.adapters.queues.journal import HandJournal
 from ocr_pipeline.adapters.queues.local import LocalStages
 from ocr_pipeline.adapters.queues.standby import StandbyQueue
@@ -22,15 +23,16 @@ from ocr_pipeline.bootstrap.embedded import EmbeddedWorkers
 from ocr_pipeline.domain.errors import ConfigurationError, InputMissing
 from ocr_pipeline.flow.dispatch import Dispatcher
 from ocr_pipeline.intake.submit import SubmitDocument, UploadLimits
+from ocr_pipeline.operations.cancel import CancelDocument
 from ocr_pipeline.operations.erase import EraseDocument
 from ocr_pipeline.operations.reconcile import Reconcile, Reconciled
 from ocr_pipeline.operations.rewrap import RewrapKeys
 from ocr_pipeline.operations.run import FollowRun, RunRules, Submit
 from ocr_pipeline.operations.verify import VerifyAudit
+from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.engine import Engine
 from ocr_pipeline.ports.inputs import InputFile
 from ocr_pipeline.ports.objects import ObjectStore
-from ocr_pipeline.ports.records import Records
 from ocr_pipeline.ports.vault import KeyProvider, Vault
 from ocr_pipeline.results.read import ReadDocument
 from ocr_pipeline.review.desk import ReviewDesk
@@ -44,15 +46,19 @@ class Application:
     """The use cases over one set of adapters, open for as long as `application` is."""
 
     settings: Settings
-    records: Records
+    records: PostgresRecords
     store: ObjectStore
     vault: Vault
     keys: KeyProvider
+    clock: Clock
     dispatcher: Dispatcher
+    lane_depths: Callable[[], dict[str, int]]
+    check_engine: Callable[[], None]
     standby: StandbyQueue | None
     submit: SubmitDocument
     read: ReadDocument
     desk: ReviewDesk
+    cancel: CancelDocument
     erase: EraseDocument
     rewrap: RewrapKeys
     verify: VerifyAudit
@@ -69,6 +75,17 @@ class Application:
             yield from self._s3_inputs(name)
         else:
             yield from local_inputs(name)
+
+    def fetch(self, address: str) -> bytes:
+        """The object at an s3:// address. Raises InputMissing, Refused (too_large), StoreUnavailable, Conflict."""
+        from ocr_pipeline.adapters.objects.s3_source import S3Source, parse_address
+
+        bucket, key = parse_address(address)
+        with closing(S3Source(adapters.s3_endpoint(self.settings).client(), bucket, key)) as source:
+            found = next(source.list(), None)
+            if found is None or found.key != key:
+                raise InputMissing("there is no object at that S3 address")
+            return source.fetch(found, self.settings.intake.max_file_bytes)
 
     def current_key_id(self) -> str:
         """The id of the key that wraps new data keys."""
@@ -157,7 +174,8 @@ def application(settings: Settings, *, check: bool = True) -> Iterator[Applicati
         if check:
             records.check()
         standby = StandbyQueue() if settings.embedded else None
-        dispatcher = Dispatcher(standby or adapters.broker_queue(settings, stack), records)
+        queue = standby or adapters.broker_queue(settings, stack)
+        dispatcher = Dispatcher(queue, records)
         store = adapters.object_store(settings, stack)
         keys = adapters.key_provider(settings, stack)
         vault = adapters.vault(settings, keys)
@@ -169,11 +187,15 @@ def application(settings: Settings, *, check: bool = True) -> Iterator[Applicati
             store=store,
             vault=vault,
             keys=keys,
+            clock=clock,
             dispatcher=dispatcher,
+            lane_depths=queue.depths,
+            check_engine=queue.check_recognition,
             standby=standby,
             submit=SubmitDocument(records, store, vault, dispatcher, clock, RandomIds(), limits),
             read=ReadDocument(records, vault, clock),
             desk=ReviewDesk(records, store, vault, clock, stages.lease(settings)),
+            cancel=CancelDocument(records, clock),
             erase=EraseDocument(records, store, clock),
             rewrap=RewrapKeys(records, vault, clock),
             verify=VerifyAudit(records),

@@ -15,6 +15,7 @@ from ocr_pipeline.domain.errors import (
     StoreFull,
     Unavailable,
 )
+from ocr_pipeline.operations.access import InvalidAccess
 
 
 class Exit(IntEnum):
@@ -45,6 +46,7 @@ _EXITS: tuple[tuple[type[PipelineError], Exit], ...] = (
     (Refused, Exit.REFUSED),
     (Unavailable, Exit.UNAVAILABLE),
     (StoreFull, Exit.UNAVAILABLE),
+    (InvalidAccess, Exit.USAGE),
     (IntegrityError, Exit.NOT_INTACT),
 )
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from ocr_pipeline import __version__, logs
+from ocr_pipeline.cli import clients, documents, engine, evaluate, operations, review, run, samples, serve
 from ocr_pipeline.cli import doctor as doctor_commands
-from ocr_pipeline.cli import documents, engine, evaluate, operations, review, run, samples
 from ocr_pipeline.cli.exits import EXITS_HELP, Exit, exit_of
 from ocr_pipeline.cli.session import Session
 from ocr_pipeline.domain.errors import InputMissing, PipelineError
@@ -29,9 +29,10 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(epilog=_EPILOG)(_top)
-    for group in (run, documents, operations, evaluate, doctor_commands, samples, engine):
+    for group in (run, documents, operations, evaluate, doctor_commands, samples, engine, serve):
         group.register(app)
     app.add_typer(review.build(), name="review")
+    app.add_typer(clients.build(), name="clients")
     return app
 
 
@@ -67,7 +68,7 @@ def _top(
         overrides["data_dir"] = data_dir
     settings = load(config, overrides)
     logs.configure(log_level or "warning", settings.log_format)
-    context.obj = Session(settings)
+    context.obj = Session(settings, config)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import typer
@@ -21,6 +22,7 @@ class Session:
     """One run of the command line."""
 
     settings: Settings
+    config: Path | None = None
 
     @property
     def actor(self) -> str:

@@ -33,11 +33,12 @@ class PageResult:
 
 @dataclass(frozen=True, slots=True)
 class DocumentResult:
-    """A document with its opened name and pages."""
+    """A document with its opened name, the client's own reference for it, and its pages."""
 
     document: Document
     name: str
     pages: tuple[PageResult, ...]
+    reference: str | None = None
 
 
 class ReadDocument:
@@ -57,11 +58,15 @@ class ReadDocument:
             key = document.usable_key()
             uow.audit.append(AuditEntry(document_id, AuditKind.DOCUMENT_READ, self._clock.now(), actor))
             uow.commit()
-        name = b"" if document.name is None else document.name
+
+        def opened(purpose: Purpose, sealed: bytes) -> str:
+            return self._vault.open(key, Place(document_id, purpose), sealed).decode()
+
         return DocumentResult(
             document,
-            self._vault.open(key, Place(document_id, Purpose.NAME), name).decode(),
+            opened(Purpose.NAME, b"" if document.name is None else document.name),
             tuple(self._page(key, page, items.get(page.ref.number)) for page in pages),
+            None if document.reference is None else opened(Purpose.REFERENCE, document.reference),
         )
 
     def _page(self, key: WrappedKey, page: Page, item: ReviewItem | None) -> PageResult:

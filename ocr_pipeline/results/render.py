@@ -33,6 +33,8 @@ def to_json(result: DocumentResult) -> str:
     data: dict[str, Any] = {
         "document_id": str(document.id),
         "name": result.name,
+        "client_reference": result.reference,
+        "type": document.kind.value,
         "state": document.state.value,
         "media_type": document.media_type.value,
         "received_at": document.received_at.isoformat(),
@@ -61,6 +63,11 @@ def _escape(line: str) -> str:
     for mark in "\\`*_[]<>#|":
         line = line.replace(mark, f"\\{mark}")
     return line
+
+
+def page_to_json(page: PageResult) -> str:
+    """JSON of one page, as it stands in the document's."""
+    return json.dumps(_page_as_json(page), ensure_ascii=False, indent=1) + "\n"
 
 
 def _page_as_json(page: PageResult) -> dict[str, Any]:

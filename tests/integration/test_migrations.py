@@ -159,9 +159,9 @@ def test_an_erased_document_keeps_no_reference(postgres_url: URL) -> None:
     erased = new_document(state=DocumentState.ERASED)
     records = PostgresRecords(create_pool(postgres_url))
     with records() as work:
-        for words in ({"reference": b"sealed"}, {"callback": b"sealed"}):
+        for kept in (replace(erased, reference=b"sealed"), replace(erased, callback=b"sealed")):
             with pytest.raises(IntegrityError, match="erased_has_no_reference"):
-                work.documents.add(replace(erased, **words))
+                work.documents.add(kept)
         work.documents.add(erased)
     records.close()
 

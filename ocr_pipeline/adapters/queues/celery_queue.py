@@ -14,8 +14,9 @@ from ocr_pipeline.adapters.queues.topology import (
     WORK_QUEUES,
     Topology,
 )
+from ocr_pipeline.domain.errors import EngineUnavailable
 from ocr_pipeline.domain.messages import IntakeTask, Json, RecognitionTask, Report
-from ocr_pipeline.domain.priorities import QUARANTINE, Stage, lane
+from ocr_pipeline.domain.priorities import QUARANTINE, Priority, Stage, lane
 
 
 class CeleryWorkQueue:
@@ -52,6 +53,12 @@ class CeleryWorkQueue:
     def depths(self) -> dict[str, int]:
         """How many messages wait in each lane. Raises QueueUnavailable."""
         return self._links.use(lambda link: {name: link.depth(name) for name in WORK_QUEUES})
+
+    def check_recognition(self) -> None:
+        """Raises EngineUnavailable where no worker takes pages: they stop taking them while their engine is ill."""
+        urgent = lane(Stage.RECOGNITION, Priority.URGENT)
+        if not self._links.use(lambda link: link.consumers(urgent)):
+            raise EngineUnavailable("no recognition worker takes pages now")
 
     def close(self) -> None:
         """Close the connections that are not in use."""

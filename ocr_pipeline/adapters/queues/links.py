@@ -66,6 +66,10 @@ class Link:
         """How many messages of a queue are ready for delivery."""
         return int(self._channel.queue_declare(queue, passive=True).message_count)
 
+    def consumers(self, queue: str) -> int:
+        """How many workers take messages from a queue now."""
+        return int(self._channel.queue_declare(queue, passive=True).consumer_count)
+
     def close(self) -> None:
         """Let go of the socket, politely or not."""
         try:

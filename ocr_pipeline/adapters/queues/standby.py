@@ -39,6 +39,13 @@ class StandbyQueue:
     def check(self) -> None:
         """Never raises: with no queue attached, Postgres keeps the work."""
 
+    def depths(self) -> dict[str, int]:
+        """Nothing is known of lanes here: with no broker, what waits is in Postgres."""
+        return {}
+
+    def check_recognition(self) -> None:
+        """Never raises: whether pages can be read is for the process at work to say."""
+
     def _attached(self) -> WorkQueue:
         if self._queue is None:
             raise QueueUnavailable("no worker runs in this process")

@@ -1,0 +1,99 @@
+"""How much each client may ask for, and when nobody may: rate, pages that wait, and the depth of the lanes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from anyio import to_thread
+
+from ocr_pipeline import logs
+from ocr_pipeline.domain.clients import Allowance
+from ocr_pipeline.domain.errors import PipelineError
+from ocr_pipeline.domain.priorities import Priority, Stage, lane
+from ocr_pipeline.gateway.auth import Principal
+from ocr_pipeline.gateway.problems import Problem, retry_after
+from ocr_pipeline.ports.rate_limits import RateLimiter, Taken
+from ocr_pipeline.ports.records import Records
+
+_MINUTE = 60.0
+_LOOK_SECONDS = 2.0
+_QUOTA_RETRY_SECONDS = 30.0
+_LANE_RETRY_SECONDS = 30.0
+
+
+class Admission:
+    """Charges requests to clients, and turns documents away before their body is read."""
+
+    def __init__(self, limiter: RateLimiter, records: Records, lanes: LaneDepths, most: int) -> None:
+        self._limiter = limiter
+        self._records = records
+        self._lanes = lanes
+        self._most = most
+
+    async def charge(self, principal: Principal) -> dict[str, str]:
+        """Take one request from the client's bucket; returns the headers that say what is left.
+
+        Raises Problem (429) where the bucket is empty.
+        """
+        allowance = principal.client.allowance
+        taken = await to_thread.run_sync(self._take, principal, allowance)
+        headers = limit_headers(allowance, taken)
+        if not taken.allowed:
+            raise Problem("rate_limited", headers={**headers, **retry_after(taken.retry_after)})
+        return headers
+
+    def check_room(self, principal: Principal, priority: Priority) -> None:
+        """Raises Problem: 429 when too many pages of the client wait, 503 when the lane is full of work."""
+        if self._lanes.deepest(priority) >= self._most:
+            raise Problem("overloaded", headers=retry_after(_LANE_RETRY_SECONDS))
+        quota = principal.client.allowance.queued_pages
+        with self._records() as uow:
+            waiting = uow.documents.waiting_pages(principal.client_id)
+        if waiting >= quota:
+            raise Problem("quota_exceeded", headers=retry_after(_QUOTA_RETRY_SECONDS), limit=f"queued_pages={quota}")
+
+    def _take(self, principal: Principal, allowance: Allowance) -> Taken:
+        return self._limiter.take(
+            principal.client_id, per_second=allowance.requests_per_minute / _MINUTE, burst=allowance.burst
+        )
+
+
+class LaneDepths:
+    """How much work waits in the lanes, asked of the broker every other second at most. Safe between threads.
+
+    A broker that does not answer turns nobody away: the database keeps the work, and the sweep sends it later.
+    """
+
+    def __init__(self, depths: Callable[[], dict[str, int]], now: Callable[[], float] = time.monotonic) -> None:
+        self._depths = depths
+        self._now = now
+        self._lock = Lock()
+        self._known: dict[str, int] = {}
+        self._looked: float | None = None
+
+    def deepest(self, priority: Priority) -> int:
+        """The most messages that wait in either lane of the class."""
+        with self._lock:
+            if self._looked is None or self._now() - self._looked >= _LOOK_SECONDS:
+                self._looked = self._now()
+                self._known = self._look()
+            known = self._known
+        return max(known.get(lane(stage, priority), 0) for stage in (Stage.INTAKE, Stage.RECOGNITION))
+
+    def _look(self) -> dict[str, int]:
+        try:
+            return self._depths()
+        except PipelineError as error:
+            logs.get(__name__).warning("the depth of the lanes is not known", code=error.code)
+            return {}
+
+
+def limit_headers(allowance: Allowance, taken: Taken) -> dict[str, str]:
+    """Quota, window and what is left of it, in the headers of draft-ietf-httpapi-ratelimit-headers."""
+    window = max(1, round(allowance.burst * _MINUTE / allowance.requests_per_minute))
+    return {
+        "RateLimit-Policy": f'"client";q={allowance.burst};w={window}',
+        "RateLimit": f'"client";r={taken.remaining};t={max(0, round(taken.reset_after))}',
+    }

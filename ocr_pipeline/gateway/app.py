@@ -1,0 +1,56 @@
+"""The gateway's app, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import contextmanager_in_threadpool
+from fastapi.responses import HTMLResponse
+from prometheus_client import CollectorRegistry
+
+from ocr_pipeline import __version__
+from ocr_pipeline.adapters.clock import RandomIds
+from ocr_pipeline.gateway import changes, events, health, results, submit
+from ocr_pipeline.gateway.openapi import describe
+from ocr_pipeline.gateway.problem_catalog import CATALOG
+from ocr_pipeline.gateway.problems import Problem, install
+from ocr_pipeline.gateway.service import Service
+from ocr_pipeline.gateway.telemetry import GatewayMetrics, Telemetry
+
+Opening = Callable[[GatewayMetrics], AbstractContextManager[Service]]
+
+
+def create(opening: Opening) -> FastAPI:
+    """An app that opens its service when the server starts, and closes it when the server stops."""
+    metrics = GatewayMetrics(CollectorRegistry())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with contextmanager_in_threadpool(opening(metrics)) as service:
+            app.state.service = service
+            async with service.watch.running():
+                yield
+
+    app = FastAPI(title="OCR pipeline", version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    for routes in (submit, results, changes, events, health):
+        app.include_router(routes.router)
+    app.add_api_route("/problems/{code}", _describe_problem, include_in_schema=False, response_class=HTMLResponse)
+    app.add_middleware(Telemetry, metrics=metrics, ids=RandomIds())
+    install(app)
+    describe(app, __version__)
+    return app
+
+
+async def _describe_problem(code: str, request: Request) -> HTMLResponse:
+    """The page that a problem's `type` leads to."""
+    del request
+    kind = CATALOG.get(code)
+    if kind is None:
+        raise Problem("not_found")
+    return HTMLResponse(
+        f"<!doctype html><meta charset=utf-8><title>{kind.title}</title><h1>{kind.title}</h1><p>{kind.advice}</p>"
+        f"<hr><h1 lang=ko>{kind.title_ko}</h1><p lang=ko>{kind.advice_ko}</p>"
+        f"<p>Code <code>{code}</code>, HTTP status {kind.status}.</p>"
+    )

@@ -1,0 +1,104 @@
+"""What the routes work with: the pipeline's use cases and the gateway's own parts, built once for the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+from anyio import Semaphore, to_thread
+from fastapi import Depends, Request
+
+from ocr_pipeline.bootstrap import Application
+from ocr_pipeline.domain.clients import Role
+from ocr_pipeline.domain.documents import Document
+from ocr_pipeline.domain.errors import NotFound
+from ocr_pipeline.domain.ids import DocumentId
+from ocr_pipeline.gateway.admission import Admission
+from ocr_pipeline.gateway.auth import Authenticator, Principal
+from ocr_pipeline.gateway.health import Health
+from ocr_pipeline.gateway.problems import Problem
+from ocr_pipeline.gateway.progress import ProgressWatch
+from ocr_pipeline.gateway.telemetry import GatewayMetrics
+from ocr_pipeline.ports.records import Progress
+from ocr_pipeline.ports.webhooks import WebhookSender
+
+Result = TypeVar("Result")
+
+_SEE_EVERYTHING = frozenset({Role.OPERATOR, Role.AUDITOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One gateway process."""
+
+    pipeline: Application
+    authenticator: Authenticator
+    admission: Admission
+    watch: ProgressWatch
+    health: Health
+    metrics: GatewayMetrics
+    webhooks: WebhookSender
+    fetches: Semaphore
+
+    def progress(self, document_id: DocumentId) -> Progress:
+        """How far a document is. Raises NotFound."""
+        with self.pipeline.records() as uow:
+            found = uow.progress([document_id])
+        if document_id not in found:
+            raise NotFound("no such document")
+        return found[document_id]
+
+    def visible(self, principal: Principal, document_id: UUID) -> Document:
+        """A document that this principal may know of. Raises NotFound for all others, whoever they belong to."""
+        with self.pipeline.records() as uow:
+            document = uow.documents.get(DocumentId(document_id))
+        if document.client_id != principal.client_id and not principal.roles & _SEE_EVERYTHING:
+            raise NotFound("no such document")
+        return document
+
+
+async def in_thread(call: Callable[..., Result], *arguments: object) -> Result:
+    """Run something that blocks, beside the event loop."""
+    return await to_thread.run_sync(call, *arguments)
+
+
+def service_of(request: Request) -> Service:
+    """The service that the app was built with."""
+    service = request.app.state.service
+    assert isinstance(service, Service)  # noqa: S101 - narrows what the app was built with
+    return service
+
+
+async def authenticated(request: Request, service: Annotated[Service, Depends(service_of)]) -> Principal:
+    """Who asks, once their allowance is charged. Raises what the authenticator raises, and Problem (429)."""
+    scope = request.scope
+    principal = await in_thread(
+        service.authenticator.authenticate, request.method, scope["raw_path"], scope["query_string"], request.headers
+    )
+    request.state.client_id = principal.client_id
+    request.state.limit_headers = await service.admission.charge(principal)
+    return principal
+
+
+class Allowed:
+    """A dependency: the principal, if it has one of the roles. Raises Problem (403)."""
+
+    def __init__(self, *roles: Role) -> None:
+        self._roles = frozenset(roles)
+
+    async def __call__(self, principal: Annotated[Principal, Depends(authenticated)]) -> Principal:
+        if not principal.roles & self._roles:
+            raise Problem("forbidden")
+        return principal
+
+
+Known = Annotated[Service, Depends(service_of)]
+Submitter = Annotated[Principal, Depends(Allowed(Role.SUBMITTER))]
+Keeper = Annotated[Principal, Depends(Allowed(Role.SUBMITTER, Role.OPERATOR))]
+Reader = Annotated[Principal, Depends(Allowed(Role.SUBMITTER, Role.REVIEWER))]
+Viewer = Annotated[Principal, Depends(Allowed(*Role))]
+Auditor = Annotated[Principal, Depends(Allowed(Role.AUDITOR, Role.OPERATOR, Role.SUBMITTER))]
+
+Headers = Mapping[str, str]

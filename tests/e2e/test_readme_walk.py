@@ -1,0 +1,47 @@
+"""The walk over HTTP in the README works as it is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def walk() -> str:
+    section = re.search(r"## Over HTTP\n\n```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert section is not None
+    return section[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_walk_works_as_written(tmp_path: Path) -> None:
+    for name in ("docs", "samples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = walk().replace("8080", str(port)).replace("$api DELETE", '$api GET "$place/audit"; $api DELETE')
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-eu", "-c", f"trap 'kill %1; wait %1 || true' EXIT\n{script}\n$api GET $place"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": programs, "NO_PROXY": "*"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "event: settled" in done.stdout
+    assert "처방" in done.stdout
+    assert '"kind":"document_read"' in done.stdout
+    assert '"state":"erased"' in done.stdout
