@@ -111,7 +111,7 @@ class ManageClients:
 
     def _save(self, client_id: ClientId, change: Callable[[Client], Client]) -> Client:
         with self._records() as uow:
-            changed = change(uow.clients.get(client_id))
+            changed = change(uow.clients.lock(client_id))
             uow.clients.save(changed)
             uow.commit()
         return changed
@@ -148,6 +148,7 @@ class ManageKeys:
         """End a key now and for good. Revoking again changes nothing. Raises NotFound."""
         now = self._clock.now()
         with self._records() as uow:
+            uow.clients.lock(uow.clients.key(key_id).client_id)
             key = uow.clients.key(key_id)
             revoked = replace(key, revoked_at=key.revoked_at or now)
             uow.clients.save_key(revoked)
@@ -178,7 +179,7 @@ class ManageKeys:
         now = self._clock.now()
         key = ApiKey(self._new_id(), client_id, now, expires_at=None if lifetime is None else now + lifetime)
         with self._records() as uow:
-            uow.clients.get(client_id)
+            uow.clients.lock(client_id)
             old = [each for each in uow.clients.keys_of(client_id) if each.usable(now)]
             left = [leave(each, now) for each in old]
             if sum(each.usable(now) for each in left) >= MAX_USABLE_KEYS:

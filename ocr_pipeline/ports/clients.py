@@ -19,6 +19,10 @@ class Clients(Protocol):
         """Raises NotFound."""
         ...
 
+    def lock(self, client_id: ClientId) -> Client:
+        """As `get`, and hold the client and its keys against others until the unit of work ends."""
+        ...
+
     def save(self, client: Client) -> None:
         """Write every field of a known client. Raises NotFound."""
         ...

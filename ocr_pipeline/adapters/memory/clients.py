@@ -28,6 +28,11 @@ class MemoryClients:
             raise NotFound("no such client")
         return client
 
+    def lock(self, client_id: ClientId) -> Client:
+        """Hold, then read what the holder before left."""
+        self._transaction.lock("client", client_id)
+        return self.get(client_id)
+
     def save(self, client: Client) -> None:
         """Write every field. Raises NotFound."""
         self._transaction.lock("client", client.id)

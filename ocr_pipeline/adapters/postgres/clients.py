@@ -29,6 +29,13 @@ class PostgresClients:
             raise NotFound("no such client")
         return _client_from_row(row)
 
+    def lock(self, client_id: ClientId) -> Client:
+        """Wait for the row, hold it, and read what the holder before left. Raises NotFound."""
+        row = self._transaction.first(select(clients).where(clients.c.id == client_id).with_for_update())
+        if row is None:
+            raise NotFound("no such client")
+        return _client_from_row(row)
+
     def save(self, client: Client) -> None:
         """Write every field. Raises NotFound."""
         if not self._transaction.run(update(clients).where(clients.c.id == client.id).values(_client_to_row(client))):
