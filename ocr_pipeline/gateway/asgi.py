@@ -60,6 +60,7 @@ def opened(settings: Settings, metrics: GatewayMetrics) -> Iterator[Service]:
                 Sweep("forgetting", _FORGET_SECONDS, door.forget),
             )
         )
+        stack.callback(door.notify.stop)
         yield Service(
             pipeline=pipeline,
             authenticator=_authenticator(settings, pipeline, door),

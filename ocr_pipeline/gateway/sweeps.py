@@ -43,9 +43,10 @@ def _keep_sweeping(sweep: Sweep, stopping: Event) -> None:
         due = time.monotonic() + sweep.seconds
         try:
             sweep.run()
-        except PipelineError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the sweep after this one must come
             if not failing:
-                logs.get(__name__).warning("a sweep failed", sweep=sweep.name, code=error.code)
+                code = error.code if isinstance(error, PipelineError) else type(error).__name__
+                logs.get(__name__).error("a sweep failed", sweep=sweep.name, code=code)
             failing = True
         else:
             failing = False

@@ -1,0 +1,157 @@
+"""The front door in two processes on real services: a mixed crowd of requests, and every document comes to an end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import URL
+
+from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
+from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
+from ocr_pipeline.adapters.queues.topology import INTAKE_LANES, MAINTENANCE, RECOGNITION_LANES
+from ocr_pipeline.bootstrap import application
+from ocr_pipeline.client import ApiError, OcrClient
+from ocr_pipeline.domain.ids import ClientId
+from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, ManageKeys
+from ocr_pipeline.settings import Settings
+from tests.e2e.cli_harness import PROGRAM, line_page
+from tests.gateway_requests import signed
+from tests.worker_harness import ROOT, crew, until
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]
+
+DOCUMENTS = 24
+
+
+@pytest.fixture
+def environment(tmp_path: Path, object_server: S3Endpoint) -> dict[str, str]:
+    keys = tmp_path / "keys.json"
+    LocalFileKeyProvider.create(keys)
+    return {
+        "OCR_PIPELINE_DATA_DIR": str(tmp_path / "data"),
+        "OCR_PIPELINE_KEYS__PATH": str(keys),
+        "OCR_PIPELINE_STORAGE__KIND": "s3",
+        "OCR_PIPELINE_STORAGE__BUCKET": f"gateway-{uuid4().hex}",
+        "OCR_PIPELINE_STORAGE__CREATE_BUCKET": "true",
+        "OCR_PIPELINE_STORAGE__ENDPOINT_URL": str(object_server.endpoint_url),
+        "OCR_PIPELINE_STORAGE__ACCESS_KEY": str(object_server.access_key),
+        "OCR_PIPELINE_STORAGE__SECRET_KEY": str(object_server.secret_key),
+        "OCR_PIPELINE_RECONCILE__INTERVAL_SECONDS": "2",
+    }
+
+
+@contextmanager
+def two_gateways(log: Path, environment: dict[str, str]) -> Iterator[str]:
+    """The address of `ocr-pipeline serve` with two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [PROGRAM, "serve", "--port", str(port), "--processes", "2"],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        until(lambda: _answers(server, url), "a gateway that is ready", 60)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def _answers(server: subprocess.Popen[bytes], url: str) -> bool:
+    assert server.poll() is None, "the gateway has ended"
+    try:
+        return httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def issue(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str, wanted: Changes) -> IssuedKey:
+    with monkeypatch.context() as patch:
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        settings = Settings()
+    with application(settings) as app:
+        ManageClients(app.records, app.clock).create(ClientId(name), wanted)
+        return ManageKeys(app.records, app.vault, app.clock).create(ClientId(name))
+
+
+def test_a_mixed_crowd_is_served_and_nothing_is_lost(
+    tmp_path: Path,
+    environment: dict[str, str],
+    postgres_url: URL,
+    broker_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = {"OCR_PIPELINE_DATABASE__URL": postgres_url.render_as_string(hide_password=False)}
+    front = {**environment, **database, "OCR_PIPELINE_BROKER__URL": broker_url}
+    key = issue(front, monkeypatch, "clinic", Changes(requests_per_minute=60_000, burst=1_000))
+    hasty = issue(front, monkeypatch, "hasty", Changes(requests_per_minute=1, burst=5))
+    with (
+        crew(tmp_path, broker_url, application="workers.app", environment=environment) as workers,
+        two_gateways(tmp_path / "gateway.log", front) as url,
+        OcrClient(url, key.key.id, key.secret, timeout=60) as client,
+    ):
+        workers.start("intake", INTAKE_LANES, "-P", "threads", "-c", "2", extra=database, ready=False)
+        workers.start("results", ("results",), "-P", "threads", "-c", "2", extra=database, ready=False)
+        workers.start("maintenance", (MAINTENANCE,), "-P", "threads", "-c", "1", extra=database, ready=False)
+        workers.start("recognition", RECOGNITION_LANES, "-P", "threads")
+
+        def hand_in(number: int) -> str:
+            page = line_page(f"Amoxicillin {number + 100} mg")
+            return str(
+                client.submit(page, content_type="image/png", idempotency_key=f"number-{number % DOCUMENTS}")["id"]
+            )
+
+        def misbehave(number: int) -> int:
+            with pytest.raises(ApiError) as refused:
+                client.submit(b"GIF89a" + bytes(2_000 + number), content_type="image/png")
+            return refused.value.status
+
+        with ThreadPoolExecutor(6) as threads:
+            ids = list(threads.map(hand_in, [*range(DOCUMENTS), *range(DOCUMENTS)]))
+            refused = list(threads.map(misbehave, range(12)))
+            statuses = list(threads.map(lambda _: once(url, hasty), range(20)))
+
+        assert len(set(ids)) == DOCUMENTS
+        assert set(refused) == {415}
+        assert statuses.count(200) == 5, "two processes count together"
+        assert statuses.count(429) == 15
+        assert replayed(url, key) == [200] + [401] * 9
+
+        settled = [client.wait(document_id, 240) for document_id in set(ids)]
+        assert {document["state"] for document in settled} <= {"completed", "needs_review"}
+        assert "Amoxicillin" in client.text(ids[0])
+        assert all(client.audit(document_id)["intact"] for document_id in set(ids))
+        assert len(list(client.list(page_size=10))) == DOCUMENTS
+        client.erase(ids[0])
+        assert client.get(ids[0])["state"] == "erased"
+    assert '"status": 500' not in (tmp_path / "gateway.log").read_text("utf-8")
+
+
+def once(url: str, key: IssuedKey) -> int:
+    """The status of one request over a connection of its own."""
+    return httpx.get(
+        f"{url}/v1/documents", headers=signed(key, "GET", "/v1/documents", {}, b""), trust_env=False
+    ).status_code
+
+
+def replayed(url: str, key: IssuedKey) -> list[int]:
+    """The statuses of one signature sent ten times, each over a connection of its own."""
+    headers = signed(key, "GET", "/v1/documents", {}, b"")
+    asked = [httpx.get(f"{url}/v1/documents", headers=headers, trust_env=False) for _ in range(10)]
+    return [answer.status_code for answer in asked]
