@@ -25,10 +25,15 @@ START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+_PORT_TAKEN = ("port_already_used", "eaddrinuse")
 
 
 class ServiceError(Exception):
     """A service did not start, or is not there to be started."""
+
+
+class PortTakenError(ServiceError):
+    """A port that was free a moment ago is not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,19 @@ class PrivateRabbitMq:
         """Start, or start again with everything kept, and wait until it answers. Raises ServiceError."""
         if not available():
             raise ServiceError(PACKAGE_HINT)
+        new = not self._state.exists()
+        for trials_left in (2, 1, 0):
+            try:
+                self._start()
+            except PortTakenError:
+                # Between finding a free port and using it another program may have taken it.
+                if not (new and trials_left):
+                    raise
+                self._state.unlink()
+            else:
+                return
+
+    def _start(self) -> None:
         node = self._node() if self._state.exists() else self._prepare()
         environment = self._environment(node)
         mapper = ["epmd", "-port", str(node.mapper), "-address", "127.0.0.1"]
@@ -111,7 +129,8 @@ class PrivateRabbitMq:
             if processes[1].poll() is not None or time.monotonic() > deadline:
                 boot = (self.directory / "log" / "boot.log").read_text(encoding="utf-8", errors="replace")
                 self.kill()
-                raise ServiceError(f"RabbitMQ did not start:\n{boot[-1500:]}")
+                kind = PortTakenError if any(sign in boot for sign in _PORT_TAKEN) else ServiceError
+                raise kind(f"RabbitMQ did not start:\n{boot[-1500:]}")
             time.sleep(0.1)
 
     def stop(self) -> None:

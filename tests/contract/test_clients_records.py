@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -68,6 +70,8 @@ def test_unknown_clients_are_not_found(records: Records) -> None:
     with records() as work:
         with pytest.raises(NotFound):
             work.clients.get(CLINIC.id)
+        with pytest.raises(NotFound):
+            work.clients.lock(CLINIC.id)
         with pytest.raises(NotFound):
             work.clients.save(CLINIC)
         assert work.clients.all() == []
@@ -140,3 +144,37 @@ def test_changes_of_one_client_take_turns(open_records: OpenRecords) -> None:
             with pytest.raises(DatabaseUnavailable):
                 other.clients.save(CLINIC)
         work.commit()
+
+
+def test_a_lock_keeps_others_from_a_client_until_the_end(open_records: OpenRecords) -> None:
+    records = open_records(lock_timeout=0.2)
+    add(records, CLINIC, replace(CLINIC, id=ClientId("other")))
+    with records() as work:
+        assert work.clients.lock(CLINIC.id) == CLINIC
+        with records() as other:
+            assert other.clients.get(CLINIC.id) == CLINIC
+            assert other.clients.lock(ClientId("other")).id == "other"
+            with pytest.raises(DatabaseUnavailable):
+                other.clients.lock(CLINIC.id)
+    with records() as other:
+        assert other.clients.lock(CLINIC.id) == CLINIC
+
+
+def test_a_lock_shows_what_its_last_holder_left(records: Records) -> None:
+    add(records, CLINIC, KEY)
+    waiting = threading.Event()
+
+    def lock_later() -> tuple[Client, ApiKey]:
+        with records() as work:
+            waiting.set()
+            return work.clients.lock(CLINIC.id), work.clients.key(KEY.id)
+
+    with ThreadPoolExecutor(1) as pool, records() as work:
+        work.clients.lock(CLINIC.id)
+        seen = pool.submit(lock_later)
+        assert waiting.wait(10)
+        disabled, revoked = replace(CLINIC, disabled_at=NOON), replace(KEY, revoked_at=NOON)
+        work.clients.save(disabled)
+        work.clients.save_key(revoked)
+        work.commit()
+        assert seen.result(10) == (disabled, revoked)
