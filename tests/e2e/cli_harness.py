@@ -44,9 +44,12 @@ class Cli:
         return kept | self._environment
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command and leave it running.
+
+        A shell that runs the tests in the background has them ignore Ctrl-C, and so would what they start.
+        """
         return subprocess.Popen(
-            self.command(*arguments),
+            ["env", "--default-signal=INT", *self.command(*arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
