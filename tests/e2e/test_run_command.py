@@ -154,7 +154,7 @@ def test_wrong_usage_shows_help_and_no_traceback(cli: Cli, arguments: tuple[str,
 def test_an_interrupted_run_says_how_to_go_on(cli: Cli, scans: Path, tmp_path: Path) -> None:
     running = cli.start("run", scans, "--out", tmp_path / "texts")
     deadline = time.monotonic() + 200
-    while not any((cli.data / "objects/documents").glob("*/original")):
+    while not any((cli.data / "objects/documents").glob("*/pages/*")):
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
