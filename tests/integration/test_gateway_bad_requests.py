@@ -50,7 +50,8 @@ def test_a_request_is_taken_once(gateway: Gateway) -> None:
         assert problem(client.get("/v1/documents", headers=headers)) == (401, "nonce_replayed")
 
 
-@pytest.mark.parametrize("seconds", [-301, 301])
+# The bound itself is tested on a clock that stands still; this one runs on while the request is under way.
+@pytest.mark.parametrize("seconds", [-301, 330])
 def test_an_old_or_early_signature_is_refused(gateway: Gateway, seconds: int) -> None:
     headers = signed(gateway.issue(), "GET", "/v1/documents", {}, b"", created=int(time.time()) + seconds)
     with gateway.anybody() as client:
