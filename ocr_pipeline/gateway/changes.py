@@ -32,7 +32,7 @@ async def cancel(document_id: UUID, service: Known, principal: Keeper) -> Docume
 
     def cancelled() -> DocumentView:
         service.pipeline.cancel(document.id, actor=principal.actor)
-        return DocumentView.of(service.visible(principal, document_id), service.progress(document.id))
+        return DocumentView.of(*service.standing(principal, document_id))
 
     return await in_thread(cancelled)
 

@@ -70,7 +70,7 @@ async def get_document(
     document_id: UUID, service: Known, principal: Viewer, response: Response, if_none_match: IfNoneMatch = None
 ) -> Any:  # noqa: ANN401 - a view, or 304
     """Where it stands. Holds nothing of its content, and is not audited."""
-    document, progress = await in_thread(_state_of, service, principal, document_id)
+    document, progress = await in_thread(service.standing, principal, document_id)
     tag = _tag(document, progress, "state")
     if _matches(if_none_match, tag):
         return _not_modified(tag)
@@ -159,7 +159,7 @@ async def _opened(
     whole: bool = False,
 ) -> Response:
     """A rendering of what was read, or 304, which opens nothing."""
-    document, progress = await in_thread(_state_of, service, principal, document_id)
+    document, progress = await in_thread(service.standing, principal, document_id)
     _check_readable(progress, document, whole=whole)
     tag = _tag(document, progress, form)
     if _matches(if_none_match, tag):
@@ -170,11 +170,6 @@ async def _opened(
 
     content = await in_thread(opened)
     return Response(content, media_type=media_type, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
-
-
-def _state_of(service: Service, principal: Principal, document_id: UUID) -> tuple[Document, Progress]:
-    document = service.visible(principal, document_id)
-    return document, service.progress(document.id)
 
 
 def _check_readable(progress: Progress, document: Document, *, whole: bool) -> None:

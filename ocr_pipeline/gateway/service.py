@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -21,7 +21,7 @@ from ocr_pipeline.gateway.health import Health
 from ocr_pipeline.gateway.problems import Problem
 from ocr_pipeline.gateway.progress import ProgressWatch
 from ocr_pipeline.gateway.telemetry import GatewayMetrics
-from ocr_pipeline.ports.records import Progress
+from ocr_pipeline.ports.records import Progress, UnitOfWork
 from ocr_pipeline.ports.webhooks import WebhookSender
 
 Result = TypeVar("Result")
@@ -42,21 +42,23 @@ class Service:
     webhooks: WebhookSender
     fetches: Semaphore
 
-    def progress(self, document_id: DocumentId) -> Progress:
-        """How far a document is. Raises NotFound."""
-        with self.pipeline.records() as uow:
-            found = uow.progress([document_id])
-        if document_id not in found:
-            raise NotFound("no such document")
-        return found[document_id]
-
     def visible(self, principal: Principal, document_id: UUID) -> Document:
         """A document that this principal may know of. Raises NotFound for all others, whoever they belong to."""
         with self.pipeline.records() as uow:
-            document = uow.documents.get(DocumentId(document_id))
-        if document.client_id != principal.client_id and not principal.roles & _SEE_EVERYTHING:
-            raise NotFound("no such document")
-        return document
+            return _visible(uow, principal, document_id)
+
+    def standing(self, principal: Principal, document_id: UUID) -> tuple[Document, Progress]:
+        """As `visible`, with how far the document is."""
+        with self.pipeline.records() as uow:
+            document = _visible(uow, principal, document_id)
+            return document, uow.progress([document.id])[document.id]
+
+
+def _visible(uow: UnitOfWork, principal: Principal, document_id: UUID) -> Document:
+    document = uow.documents.get(DocumentId(document_id))
+    if document.client_id != principal.client_id and not principal.roles & _SEE_EVERYTHING:
+        raise NotFound("no such document")
+    return document
 
 
 async def in_thread(call: Callable[..., Result], *arguments: object) -> Result:
@@ -100,5 +102,3 @@ Keeper = Annotated[Principal, Depends(Allowed(Role.SUBMITTER, Role.OPERATOR))]
 Reader = Annotated[Principal, Depends(Allowed(Role.SUBMITTER, Role.REVIEWER))]
 Viewer = Annotated[Principal, Depends(Allowed(*Role))]
 Auditor = Annotated[Principal, Depends(Allowed(Role.AUDITOR, Role.OPERATOR, Role.SUBMITTER))]
-
-Headers = Mapping[str, str]

@@ -83,8 +83,7 @@ async def submit(
     waited = await _wait(service, receipt, _seconds_to_wait(prefer, gateway.max_wait_seconds))
     if waited is not None:
         response.headers["Preference-Applied"] = f"wait={waited}"
-    document = await in_thread(service.visible, principal, receipt.document_id)
-    progress = await in_thread(service.progress, receipt.document_id)
+    document, progress = await in_thread(service.standing, principal, receipt.document_id)
     response.status_code = 200 if progress.state in SETTLED_STATES else 202
     response.headers["Location"] = f"/v1/documents/{receipt.document_id}"
     view = SubmittedView.of(document, progress)

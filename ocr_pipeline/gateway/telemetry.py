@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,9 +42,7 @@ class GatewayMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.problems = Counter("ocr_gateway_problems", "Problems answered, by code.", ("code",), registry=registry)
         self.received_bytes = Counter("ocr_gateway_received_bytes", "Bytes of documents taken in.", registry=registry)
-        self.followers = Gauge("ocr_gateway_followers", "Requests that wait for progress now.", registry=registry)
 
 
 class Telemetry:

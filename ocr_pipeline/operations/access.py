@@ -168,7 +168,7 @@ class ManageKeys:
         """
         with self._records() as uow:
             uow.clients.get(client_id)
-        return "whsec_" + base64.b64encode(self._vault.secret(client_id, "webhook")).decode()
+        return "whsec_" + base64.b64encode(webhook_secret(self._vault, client_id)).decode()
 
     def _issue(
         self, client_id: ClientId, lifetime: timedelta | None, leave: Callable[[ApiKey, datetime], ApiKey]
@@ -200,6 +200,11 @@ class ManageKeys:
 def key_secret(vault: Vault, key: ApiKey) -> bytes:
     """The secret (32 bytes) of a key, bound to its id and its client. Raises KeyUnavailable."""
     return vault.secret(key.client_id, f"api-key/{key.id}")
+
+
+def webhook_secret(vault: Vault, client_id: ClientId) -> bytes:
+    """The secret (32 bytes) by which a client knows that a webhook is ours. Raises KeyUnavailable."""
+    return vault.secret(client_id, "webhook")
 
 
 def _ending(key: ApiKey, at: datetime) -> ApiKey:

@@ -16,14 +16,12 @@ from ocr_pipeline.domain.documents import Document
 from ocr_pipeline.domain.errors import DecryptionFailed, DeliveryFailed, KeyMissing
 from ocr_pipeline.domain.sealing import Place, Purpose
 from ocr_pipeline.domain.webhooks import DELAYS, Delivery, Webhook, delay_after
+from ocr_pipeline.operations.access import webhook_secret
 from ocr_pipeline.operations.webhook_message import SignedMessage, sign_message
 from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.records import Progress, Records, UnitOfWork
 from ocr_pipeline.ports.vault import Vault
 from ocr_pipeline.ports.webhooks import WebhookSender
-
-SECRET_LABEL = "webhook"  # noqa: S105 - the label of a secret, not a secret
-"""What `Vault.secret` is asked for: a client verifies its webhooks with the same secret."""
 
 _GONE = 410
 _JITTER = 0.1
@@ -90,7 +88,7 @@ class DeliverWebhook:
             return self._abandon(begun, error.code)
         if address in silent:
             return self._put_off(begun)
-        secret = self._vault.secret(webhook.client_id, SECRET_LABEL)
+        secret = webhook_secret(self._vault, webhook.client_id)
         delivery = self._send(begun, address, sign_message(begun.webhook, begun.progress, secret, at=begun.at))
         if delivery.error == "timeout":
             silent.note(address)
