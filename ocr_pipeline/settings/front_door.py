@@ -1,0 +1,64 @@
+"""The HTTP front door: bounds, tokens, webhooks."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from ocr_pipeline.settings.group import Group
+
+
+class GatewaySettings(Group):
+    """The HTTP front door: bounds on bodies and waiting, and where all its processes count what clients ask for.
+
+    `limiter` is `valkey` for a Valkey or Redis server at `valkey_url`; `memory` counts in each process alone.
+    `max_lane_depth` messages in a lane turn new documents away; `max_streams` bounds requests that wait for progress.
+    """
+
+    max_clock_skew_seconds: float = Field(300.0, gt=0)
+    idle_body_seconds: float = Field(15.0, gt=0)
+    body_seconds: float = Field(120.0, gt=0)
+    max_wait_seconds: float = Field(60.0, ge=0)
+    max_streams: int = Field(500, ge=1)
+    poll_seconds: float = Field(0.5, gt=0)
+    limiter: Literal["postgres", "valkey", "memory"] = "postgres"
+    valkey_url: SecretStr | None = None
+    max_lane_depth: int = Field(50_000, ge=1)
+    idempotency_hours: float = Field(24.0, gt=0)
+    response_cache: bool = True
+    response_cache_days: float = Field(30.0, gt=0)
+
+    @model_validator(mode="after")
+    def _valkey_is_named(self) -> Self:
+        if self.limiter == "valkey" and self.valkey_url is None:
+            raise ValueError("gateway.limiter valkey needs gateway.valkey_url")
+        return self
+
+
+class OidcSettings(Group):
+    """Bearer tokens of an OpenID Connect provider, beside signed requests. Without an issuer none are taken."""
+
+    issuer: str | None = None
+    audience: str | None = None
+    jwks_url: str | None = None
+    client_claim: str | None = None
+    roles_claim: str = "roles"
+
+    @model_validator(mode="after")
+    def _audience_is_named(self) -> Self:
+        if self.issuer is not None and (self.audience is None or self.jwks_url is None):
+            raise ValueError("oidc.issuer needs oidc.audience and oidc.jwks_url")
+        return self
+
+
+class WebhookSettings(Group):
+    """Messages to clients: how long a receiver may take, how often the sweep looks, and where they may go.
+
+    `allow_http` and `allow_private` let them go to plain HTTP and to addresses that are not public.
+    """
+
+    timeout_seconds: float = Field(10.0, gt=0)
+    interval_seconds: float = Field(2.0, gt=0)
+    allow_http: bool = False
+    allow_private: bool = False
