@@ -13,8 +13,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ocr_pipeline.domain.documents import MediaType
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.settings.engines import EngineSettings, VllmSettings, WorkerSettings
+from ocr_pipeline.settings.feeds import BulkSettings, TriggerSettings
 from ocr_pipeline.settings.front_door import GatewaySettings, OidcSettings, WebhookSettings
 from ocr_pipeline.settings.group import split
+from ocr_pipeline.settings.operations import ObservabilitySettings
 from ocr_pipeline.settings.services import BrokerSettings, DatabaseSettings, KeySettings, StorageSettings
 from ocr_pipeline.settings.stages import IntakeSettings, ReconcileSettings, RetrySettings, ReviewSettings
 
@@ -77,6 +79,9 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     oidc: OidcSettings = Field(default_factory=OidcSettings)
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
+    triggers: TriggerSettings = Field(default_factory=TriggerSettings)
+    bulk: BulkSettings = Field(default_factory=BulkSettings)
+    observability: ObservabilitySettings = Field(default_factory=ObservabilitySettings)
 
     @model_validator(mode="after")
     def _bulk_keeps_a_slot(self) -> Self:

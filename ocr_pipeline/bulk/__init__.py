@@ -1,0 +1,1 @@
+"""Bulk runs: many documents, in a window, accounted for."""

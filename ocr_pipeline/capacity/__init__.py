@@ -1,0 +1,1 @@
+"""How many model servers a load needs, and what waiting it means."""

@@ -1,0 +1,1 @@
+"""Documents that S3 events tell of."""
