@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -37,18 +38,24 @@ def valkey_binary() -> str:
 
 
 class ValkeyServer:
-    """One server with nothing on disk but its log; it keeps its address over a kill and a start."""
+    """One server that keeps no data on disk; its address and its password last over a kill and a start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = _free_port()
+        self._password = secrets.token_urlsafe(24)
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def url(self) -> str:
-        """How to reach the server."""
-        return f"valkey://127.0.0.1:{self._port}/0"
+        """How to reach the server, with its password."""
+        return f"valkey://:{self._password}@{self.address}"
+
+    @property
+    def address(self) -> str:
+        """Where the server is; it answers nobody there who does not know the password."""
+        return f"127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises ValkeyServerError."""
@@ -84,8 +91,13 @@ class ValkeyServer:
             self._process.send_signal(number)
 
     def _command(self) -> list[str]:
-        options = {"--port": str(self._port), "--bind": "127.0.0.1", "--save": "", "--appendonly": "no"}
-        return [valkey_binary(), *(word for option in options.items() for word in option)]
+        """The options lie in a file, as every user of the machine may read a command line."""
+        options = {"port": self._port, "bind": "127.0.0.1", "save": '""', "appendonly": "no"}
+        lines = [f"{name} {value}\n" for name, value in {**options, "requirepass": self._password}.items()]
+        configuration = self._folder / "valkey.conf"
+        configuration.touch(mode=0o600)
+        configuration.write_text("".join(lines), encoding="utf-8")
+        return [valkey_binary(), str(configuration)]
 
     def _answers(self) -> bool:
         client = Valkey.from_url(self.url, socket_timeout=1)

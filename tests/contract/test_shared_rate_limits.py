@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL
 from structlog.testing import capture_logs
-from throttled.store import BaseStore
+from valkey import Valkey
 
-from ocr_pipeline.adapters.limits import MemoryLimiter, ValkeyLimiter
-from ocr_pipeline.adapters.limits import valkey as valkey_limits
-from ocr_pipeline.adapters.limits.gcra import take_one
+from ocr_pipeline.adapters.limits import FallbackLimiter, MemoryLimiter, ValkeyLimiter
 from ocr_pipeline.adapters.postgres.engine import create_pool
 from ocr_pipeline.adapters.postgres.rate_buckets import PostgresBuckets
-from ocr_pipeline.domain.errors import ConfigurationError
+from ocr_pipeline.domain.errors import ConfigurationError, Unavailable
 from ocr_pipeline.ports.rate_limits import RateLimiter, Taken
 from tests.services_fixtures import lacking
 from tools.private_valkey import ValkeyServer, ValkeyServerError
@@ -42,21 +41,36 @@ def server(tmp_path: Path) -> Iterator[ValkeyServer]:
     server.kill()
 
 
-@pytest.fixture(params=["memory", "postgres", "valkey"])
+@pytest.fixture
+def shared(server: ValkeyServer) -> Iterator[ValkeyLimiter]:
+    """Buckets on that server."""
+    limiter = ValkeyLimiter(server.url, timeout=30)
+    yield limiter
+    limiter.close()
+
+
+@pytest.fixture
+def observer(server: ValkeyServer) -> Iterator[Any]:
+    """A look at what the server holds; the client's own types are those of its awaited kind as well."""
+    client = Valkey.from_url(server.url)
+    yield client
+    client.connection_pool.disconnect()
+
+
+@pytest.fixture(params=["memory", "postgres", "valkey", "valkey away"])
 def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
-    """Full buckets. The one over Valkey waits long, so that no pause of the machine lets a request pass."""
+    """Full buckets. The one over Valkey waits long, so that no pause of the machine counts as an outage."""
     if request.param == "memory":
         yield MemoryLimiter()
+    elif request.param == "valkey away":
+        yield FallbackLimiter(ValkeyLimiter(NOBODY), MemoryLimiter())
     elif request.param == "postgres":
         url: URL = request.getfixturevalue("postgres_url")
         pool = create_pool(url, pool_size=ASKERS)
         yield PostgresBuckets(pool)
         pool.dispose()
     else:
-        server: ValkeyServer = request.getfixturevalue("server")
-        shared = ValkeyLimiter(server.url, timeout=30)
-        yield shared
-        shared.close()
+        yield request.getfixturevalue("shared")
 
 
 def test_a_full_bucket_gives_a_burst_and_no_more(limiter: RateLimiter) -> None:
@@ -139,54 +153,148 @@ def test_processes_share_the_buckets_of_one_valkey(server: ValkeyServer) -> None
         limiter.close()
 
 
-def test_a_dead_valkey_lets_requests_pass_and_is_told_once() -> None:
-    with capture_logs() as logs:
-        limiter = ValkeyLimiter(NOBODY)
-        taken = [limiter.take("clinic", per_second=NEVER, burst=1) for _ in range(50)]
+def test_a_clock_set_back_locks_nobody_out_of_valkey(shared: ValkeyLimiter, observer: Any) -> None:
+    """What a server holds whose clock was set back an hour: the time and the expiry of every key lie an hour ahead."""
+    for _ in range(10):
+        shared.take("clinic", per_second=1, burst=10)
+    (key,) = observer.keys("*")
+    observer.set(key, int(observer.get(key)) + 3_600_000_000, ex=3_700)
+    refused = shared.take("clinic", per_second=1, burst=10)
+    assert not refused.allowed
+    assert refused.remaining == 0
+    assert 0 < refused.retry_after <= 1
+    assert 9 < refused.reset_after <= 10
+    _pass(refused.retry_after)
+    assert shared.take("clinic", per_second=1, burst=10).allowed
+
+
+def test_a_clock_set_back_locks_nobody_out_of_a_process() -> None:
+    now = 7_200.0
+    limiter = MemoryLimiter(lambda: now)
+    for _ in range(10):
+        limiter.take("clinic", per_second=1, burst=10)
+    now -= 3_600
+    refused = limiter.take("clinic", per_second=1, burst=10)
+    assert (refused.allowed, refused.retry_after, refused.reset_after) == (False, 1, 10)
+    now += 1
+    assert limiter.take("clinic", per_second=1, burst=10).allowed
+
+
+def test_a_full_bucket_takes_no_room_in_valkey(shared: ValkeyLimiter, observer: Any) -> None:
+    """A key lives until its bucket is full, and is gone then."""
+    shared.take("clinic", per_second=1, burst=100)
+    assert 0 < observer.pttl("ocr:rate:clinic") <= 1_000
+    shared.take("clinic", per_second=1_000, burst=100)
+    _pass(0.1)
+    observer.config_set("hz", 100)
+    _until(lambda: observer.dbsize() == 0)
+
+
+def test_full_buckets_take_no_room_in_a_process() -> None:
+    now = 0.0
+    limiter = MemoryLimiter(lambda: now)
+    for number in range(30_000):
+        now = number / 1_000
+        limiter.take(f"made up {number}", per_second=1, burst=1)
+    assert len(limiter._full_at) < 12_000
+
+
+def test_valkey_is_asked_once_a_request(shared: ValkeyLimiter, observer: Any) -> None:
+    """One round trip, in which nobody comes between reading the bucket and writing it."""
+    shared.take("clinic", per_second=1, burst=10)
+    observer.config_resetstat()
+    for _ in range(10):
+        shared.take("clinic", per_second=1, burst=10)
+    calls = {name: stats["calls"] for name, stats in observer.info("commandstats").items()}
+    inside = {name: calls.pop(f"cmdstat_{name}", 0) for name in ("time", "get", "set")}
+    calls.pop("cmdstat_config|resetstat", None)
+    calls.pop("cmdstat_info", None)
+    assert calls == {"cmdstat_evalsha": 10}
+    assert inside == {"time": 10, "get": 10, "set": 10}
+
+
+def test_a_valkey_that_cannot_be_asked_is_unavailable(server: ValkeyServer) -> None:
+    """A server that is not there, wants a password, or will not keep buckets: none of them lets a request pass."""
+    for url in (NOBODY, f"valkey://{server.address}", f"valkey://:wrong@{server.address}"):
+        limiter = ValkeyLimiter(url)
+        with pytest.raises(Unavailable) as raised:
+            limiter.take("clinic", per_second=1, burst=1)
+        assert "127.0.0.1" not in str(raised.value)
         limiter.close()
-    assert taken == [Taken(allowed=True, remaining=1, retry_after=0, reset_after=0)] * 50
-    assert [(log["log_level"], log["error"]) for log in logs] == [("warning", "ConnectionError")]
+
+
+def test_a_full_valkey_is_unavailable(shared: ValkeyLimiter, observer: Any) -> None:
+    observer.config_set("maxmemory", 1)
+    with pytest.raises(Unavailable):
+        shared.take("clinic", per_second=1, burst=1)
+
+
+def test_without_valkey_each_process_counts_alone_and_says_so_once() -> None:
+    alone: list[int] = []
+    with capture_logs() as logs:
+        limiters = [
+            FallbackLimiter(ValkeyLimiter(NOBODY), MemoryLimiter(), counted=lambda: alone.append(1)) for _ in range(2)
+        ]
+        taken = [limiter.take("clinic", per_second=NEVER, burst=3).allowed for limiter in limiters for _ in range(5)]
+    assert taken == [True, True, True, False, False] * 2
+    assert len(alone) == 10
+    assert [(log["log_level"], log["code"]) for log in logs] == [("warning", "unavailable")] * 2
     assert "127.0.0.1" not in str(logs)
 
 
-def test_a_limiter_outlives_its_valkey(server: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(valkey_limits, "SECONDS_BETWEEN_TRIALS", 0.0)
+def test_a_limiter_outlives_its_valkey(server: ValkeyServer) -> None:
+    """A server that comes back empty has forgotten what was taken, there and meanwhile."""
+    now = 0.0
+    alone: list[float] = []
+    shared = ValkeyLimiter(server.url, timeout=30)
+    limiter = FallbackLimiter(shared, MemoryLimiter(), counted=lambda: alone.append(now), now=lambda: now)
+
+    def both() -> list[bool]:
+        return [limiter.take("clinic", per_second=NEVER, burst=1).allowed for _ in range(2)]
+
     with capture_logs() as logs:
-        limiter = ValkeyLimiter(server.url, timeout=30)
-        for _ in range(2):
-            assert [limiter.take("clinic", per_second=NEVER, burst=1).allowed for _ in range(2)] == [True, False]
-            server.kill()
-            assert [limiter.take("clinic", per_second=NEVER, burst=1).allowed for _ in range(2)] == [True, True]
-            server.start()
-        assert [limiter.take("clinic", per_second=NEVER, burst=1).allowed for _ in range(2)] == [True, False]
-        limiter.close()
-    assert [log["log_level"] for log in logs] == ["warning", "info"] * 2
+        assert both() == [True, False]
+        server.kill()
+        assert both() == [True, False]
+        server.start()
+        assert both() == [False, False], "nobody asks before the pause is over"
+        now = 6.0
+        assert both() == [True, False]
+    shared.close()
+    assert alone == [0.0] * 4
+    assert [log["log_level"] for log in logs] == ["warning", "info"]
+    assert server.url not in str(logs)
 
 
-def test_in_an_outage_one_request_waits_and_the_others_do_not(
-    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A frozen server costs a request its time-out; a minute must then pass before another is made to wait."""
-    monkeypatch.setattr(valkey_limits, "SECONDS_BETWEEN_TRIALS", 60.0)
-    asked: list[str] = []
-
-    def counted(store: BaseStore, client_id: str, *, per_second: float, burst: int) -> Taken:
-        asked.append(client_id)
-        return take_one(store, client_id, per_second=per_second, burst=burst)
-
-    monkeypatch.setattr(valkey_limits, "take_one", counted)
-    limiter = ValkeyLimiter(server.url, timeout=0.25)
+def test_in_an_outage_one_request_waits_and_the_others_do_not(server: ValkeyServer) -> None:
+    """A frozen server costs a request its time-out; a pause must then pass before another is made to wait."""
+    now = 0.0
+    shared = _Watched(ValkeyLimiter(server.url, timeout=0.25))
+    limiter = FallbackLimiter(shared, MemoryLimiter(), pause=60, now=lambda: now)
     server.freeze()
     try:
-        assert all(limiter.take("clinic", per_second=NEVER, burst=1).allowed for _ in range(100))
+        taken = [limiter.take("clinic", per_second=NEVER, burst=5) for _ in range(100)]
+        assert shared.asked == 1
+        now = 61.0
+        limiter.take("clinic", per_second=NEVER, burst=5)
+        assert shared.asked == 2
     finally:
         server.thaw()
-        limiter.close()
-    assert asked == ["clinic"]
+        shared.inner.close()
+    assert [one.allowed for one in taken] == [True] * 5 + [False] * 95
 
 
 @pytest.mark.parametrize(
-    "url", ["http://clinic:secret@cache/0", "cache:6379", "valkey://cache:port/0", "redis+cluster://cache", ""]
+    "url",
+    [
+        "http://clinic:secret@cache/0",
+        "cache:6379",
+        "valkey://cache:port/0",
+        "valkey://:secret@cache/0?socket_timeout=long",
+        "valkey://:secret@cache/0?no_such_option=1",
+        "redis+cluster://cache",
+        "",
+    ],
 )
 def test_an_address_that_is_none_is_told_without_repeating_it(url: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
@@ -195,6 +303,25 @@ def test_an_address_that_is_none_is_told_without_repeating_it(url: str) -> None:
     assert raised.value.__cause__ is None
 
 
+class _Watched:
+    """Counts how often a limiter is asked."""
+
+    def __init__(self, inner: ValkeyLimiter) -> None:
+        self.inner = inner
+        self.asked = 0
+
+    def take(self, client_id: str, *, per_second: float, burst: int) -> Taken:
+        self.asked += 1
+        return self.inner.take(client_id, per_second=per_second, burst=burst)
+
+
 def _pass(seconds: float) -> None:
     """Let real time pass: these clocks are the servers' own."""
     time.sleep(seconds)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

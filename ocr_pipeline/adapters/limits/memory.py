@@ -1,25 +1,44 @@
-"""Token buckets of one process, for tests and for a gateway that runs as a single process."""
+"""Token buckets of one process."""
 
 from __future__ import annotations
 
-from throttled.store import MemoryStore
+import time
+from collections.abc import Callable
+from threading import Lock
 
-from ocr_pipeline.adapters.limits.gcra import take_one
+from ocr_pipeline.adapters.limits.pace import Pace
 from ocr_pipeline.ports.rate_limits import Taken
 
-_MOST_BUCKETS = 100_000
-"""The least recently asked bucket beyond these is forgotten, so that made-up clients cannot fill the memory."""
+_SWEEP_AT = 10_000
 
 
 class MemoryLimiter:
-    """The `RateLimiter` port over buckets that live as long as this object. Safe between threads."""
+    """The `RateLimiter` port within one process; `now` gives seconds. Safe between threads.
 
-    def __init__(self) -> None:
-        self._store = MemoryStore(options={"MAX_SIZE": _MOST_BUCKETS})
+    Several processes give a client its allowance several times over.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = Lock()
+        self._full_at: dict[str, int] = {}
+        self._sweep_at = _SWEEP_AT
 
     def take(self, client_id: str, *, per_second: float, burst: int) -> Taken:
-        """Take one token, if there is one. A changed allowance starts with a full bucket."""
-        return take_one(self._store, client_id, per_second=per_second, burst=burst)
+        """Take one token, if there is one. The rate counts to the microsecond."""
+        pace = Pace.of(per_second, burst)
+        with self._lock:
+            now = round(self._now() * 1_000_000)
+            until_full = pace.bounded(self._full_at.get(client_id, now) - now)
+            allowed = until_full <= pace.patience
+            if allowed:
+                until_full += pace.cost
+            self._full_at[client_id] = now + until_full
+            self._forget_the_full(now)
+        return pace.taken(allowed, until_full)
 
-    def close(self) -> None:
-        """Nothing is held that needs giving back."""
+    def _forget_the_full(self, now: int) -> None:
+        """A full bucket is as good as none. Looks at all of them only after their number has doubled."""
+        if len(self._full_at) >= self._sweep_at:
+            self._full_at = {client_id: full_at for client_id, full_at in self._full_at.items() if full_at > now}
+            self._sweep_at = max(_SWEEP_AT, 2 * len(self._full_at))
