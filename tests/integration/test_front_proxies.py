@@ -1,65 +1,103 @@
-"""The shipped Envoy and HAProxy configurations, run for real: what gets through them, unaltered, and what does not."""
+"""The shipped Envoy and HAProxy configurations before real gateways: what a client gets to see through them."""
 
 from __future__ import annotations
 
+import io
+import os
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
+from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
+from PIL import Image
 
-from tests.front_proxy_harness import DEADLINE, EVENT, Front, ProxyMissing, StandIn, running, stand_in, until
+from ocr_pipeline.operations.access import IssuedKey
+from tests.e2e.cli_harness import line_page
+from tests.front_proxy_harness import PROXIES, Front, running, until
+from tests.gateway_processes import SAID, GatewayPair, GatewayProcess, through
+from tests.gateway_requests import PNG, head_of, signed
+from tests.postgres_fixtures import TestServer
 
-MIB = bytes(1024 * 1024)
-PROXIES = ["envoy", "haproxy"]
+MOST = 20 * 1024 * 1024
+PIECE = 256 * 1024
+PROBLEM = "application/problem+json"
+
+QUICK_CHECKS = {
+    "envoy": {
+        "          interval: 2s": "          interval: 0.3s",
+        "no_traffic_interval: 2s": "no_traffic_interval: 0.3s",
+    },
+    "haproxy": {"check inter 2s": "check inter 300ms"},
+}
+IMPATIENT = {
+    "envoy": {
+        "stream_idle_timeout: 90s": "stream_idle_timeout: 2s",
+        "route: { cluster: gateway, timeout: 75s }": "route: { cluster: gateway, timeout: 2s }",
+        "timeout: 75s # counted": "timeout: 2s # counted",
+    },
+    "haproxy": {"timeout server 90s": "timeout server 2s"},
+}
+_SEEN = iter(range(1_000_000))
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[StandIn]:
-    """What stands behind the proxies."""
-    with stand_in() as started:
+def gateways(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: TestServer, migrated_template: str
+) -> Iterator[GatewayPair]:
+    """Two of them, who soon lose patience with a body."""
+    url = postgres_server.create(migrated_template)
+    settings = {"OCR_PIPELINE_GATEWAY__IDLE_BODY_SECONDS": "1"}
+    pair = GatewayPair(tmp_path_factory.mktemp("gateways"), url.render_as_string(hide_password=False), **settings)
+    try:
+        pair.start()
+        yield pair
+    finally:
+        pair.kill()
+        postgres_server.drop(url)
+
+
+@pytest.fixture(scope="module")
+def key(gateways: GatewayPair) -> IssuedKey:
+    """The key of a client who may do anything often."""
+    return gateways.issue("clinic")
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def front(
+    request: pytest.FixtureRequest, gateways: GatewayPair, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
+    """A proxy with the shipped times."""
+    with running(request.param, tmp_path_factory.mktemp(request.param), gateways.ports, QUICK_CHECKS) as started:
         yield started
 
 
 @pytest.fixture(scope="module", params=PROXIES)
-def shared_front(
-    request: pytest.FixtureRequest, upstream: StandIn, tmp_path_factory: pytest.TempPathFactory
+def impatient(
+    request: pytest.FixtureRequest, gateways: GatewayPair, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
-    """A proxy for all tests that leave it as it was."""
-    with _started(request.param, tmp_path_factory.mktemp(request.param), upstream) as front:
-        yield front
+    """A proxy that waits two seconds where it would wait 75 or 90."""
+    with running(request.param, tmp_path_factory.mktemp(request.param), gateways.ports, IMPATIENT) as started:
+        yield started
 
 
-@pytest.fixture
-def front(shared_front: Front) -> Front:
-    """The shared proxy, with nothing asked yet."""
-    upstream = shared_front.upstream
-    upstream.asked.clear()
-    upstream.first_piece.clear()
-    upstream.say_more.clear()
-    return shared_front
-
-
-@pytest.fixture(params=PROXIES)
-def own_front(request: pytest.FixtureRequest, upstream: StandIn, tmp_path: Path) -> Iterator[Front]:
-    """A proxy for one test that uses it up."""
-    with _started(request.param, tmp_path, upstream) as front:
-        yield front
-
-
-@contextmanager
-def _started(name: str, folder: Path, upstream: StandIn) -> Iterator[Front]:
-    try:
-        with running(name, folder, upstream) as front:
-            yield front
-    except ProxyMissing as missing:
-        pytest.skip(str(missing))
+@pytest.fixture(scope="module")
+def clients(
+    gateways: GatewayPair, key: IssuedKey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[httpx.Client]]:
+    """Through both proxies, side by side, that gateways need not stop and start for each."""
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(running(name, tmp_path_factory.mktemp(name), gateways.ports, QUICK_CHECKS))
+            for name in PROXIES
+        ]
+        yield [stack.enter_context(through(front, key)) for front in started]
 
 
 def test_tls_ends_here_and_offers_both_protocols(front: Front) -> None:
@@ -80,62 +118,52 @@ def test_a_stranger_to_the_certificate_turns_back(front: Front) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
+    "target",
     [
         "/v1/documents",
-        "/v1/a%2Fb%2fc",
-        "/v1//documents/./x/../y",
-        "/v1/%41%7E~%EC%9D%98?q=%20+&q=&%2F=/..//&a=b%3Fc",
-        "/v1/documents?",
-        "/v1/x;y=1,2'()*!$&@:",
+        "/v1/documents?limit=1&limit=2&",
+        "/v1/documents?state=%63ompleted&type=prescription&received_from=2026-01-01T00%3A00%3A00%2B09%3A00",
+        "/v1/documents?limit=7&ward=3%2F4%20+&%EC%9D%98=/..//&a=b%3Fc",
     ],
 )
-def test_paths_and_queries_arrive_byte_for_byte(front: Front, path: str) -> None:
-    """They are signed."""
-    status, _, _ = front.get(path)
+def test_a_signature_over_path_and_query_holds(front: Front, key: IssuedKey, target: str) -> None:
+    status, _, _ = front.get(target, signed(key, "GET", target, {}, b""))
     assert status == 200
-    (asked,) = front.upstream.asked
-    given, _, query = path.partition("?")
-    assert (asked["raw_path"].decode(), asked["query_string"].decode()) == (given, query)
 
 
-def test_headers_that_are_signed_arrive_as_they_were_sent(front: Front) -> None:
-    signed = {
-        "Content-Digest": "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:",
-        "Signature-Input": 'sig1=("@method" "@path" "@query");created=1;keyid="k";nonce="n"',
-        "Signature": "sig1=:AAAA:",
-        "Idempotency-Key": '"a b"',
-        "Prefer": "wait=10",
-    }
-    front.get("/v1/documents", signed)
-    arrived = dict(front.upstream.asked[0]["headers"])
-    assert {name: arrived[name.lower().encode()].decode() for name in signed} == signed
+def test_a_signature_over_an_unusual_path_holds(front: Front, key: IssuedKey) -> None:
+    """Whoever decodes or tidies it on the way makes it another, which is 401."""
+    target = "/v1/documents/%30197b0c0-0000-7000-8000-00000000000%30"
+    status, headers, _ = front.get(target, signed(key, "GET", target, {}, b""))
+    assert (status, headers["content-type"]) == (404, PROBLEM)
+    changed = target.replace("%30", "0")
+    assert front.get(changed, signed(key, "GET", target, {}, b""))[0] == 401
 
 
-def test_a_request_id_arrives_with_every_request(front: Front) -> None:
-    front.get("/v1/documents")
-    front.get("/v1/documents", {"X-Request-Id": "made-by-the-client.1"})
-    made, given = (dict(asked["headers"])[b"x-request-id"].decode() for asked in front.upstream.asked)
-    assert str(UUID(made)) == made
-    assert given == "made-by-the-client.1"
+def test_a_request_id_is_one_in_all_logs(front: Front, gateways: GatewayPair, key: IssuedKey) -> None:
+    _, made, _ = front.get("/v1/documents", signed(key, "GET", "/v1/documents", {}, b""))
+    assert str(UUID(made["x-request-id"])) == made["x-request-id"]
+    headers = {**signed(key, "GET", "/v1/documents", {}, b""), "X-Request-Id": "made-by-the-client.1"}
+    assert front.get("/v1/documents", headers)[1]["x-request-id"] == "made-by-the-client.1"
+    wanted = {made["x-request-id"], "made-by-the-client.1"}
+    until(lambda: wanted <= logged(gateways), "the gateways do not log it")
+    until(lambda: all(one in front.log.read_text() for one in wanted), "the proxy does not log it")
 
 
-def test_a_sender_cannot_choose_its_address(front: Front) -> None:
-    front.get("/v1/documents", {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "http"})
-    arrived = dict(front.upstream.asked[0]["headers"])
-    assert not arrived[b"x-forwarded-for"].endswith(b"203.0.113.9")
-    assert arrived[b"x-forwarded-proto"] == b"https"
+def test_a_proxy_logs_neither_paths_nor_queries(front: Front, key: IssuedKey) -> None:
+    target = "/v1/documents?reference=Hong-Gildong"
+    _, answered, _ = front.get(target, signed(key, "GET", target, {}, b""))
+    until(lambda: answered["x-request-id"] in front.log.read_text(), "the proxy does not log it")
+    assert "Hong" not in front.log.read_text()
+    assert "/v1/documents" not in front.log.read_text()
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/metrics", "/health/ready", "/metrics?x", "//metrics", "/%6Detrics", "/./metrics", "/metrics/", "/", "/v1",
-     "/health/live/../ready", "/flower"],
-)  # fmt: skip
-def test_the_inside_is_not_shown(front: Front, path: str) -> None:
-    status, _, _ = front.get(path)
-    assert status == 404
-    assert front.upstream.asked == []
+@pytest.mark.parametrize("path", ["/metrics", "/health/ready"])
+def test_the_inside_is_shown_inside_alone(front: Front, gateways: GatewayPair, path: str) -> None:
+    assert all(httpx.get(process.url + path, trust_env=False).is_success for process in gateways.processes)
+    for written in (path, f"{path}?x", f"/{path}", f"{path}/", f"/.{path}", path.replace("e", "%65"), "/v1/.." + path):
+        assert front.get(written)[0] in {401, 404}, written
+        assert b"ocr_" not in front.get(written)[2]
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/problems/not_found", "/health/live"])
@@ -143,101 +171,165 @@ def test_what_describes_the_gateway_is_open(front: Front, path: str) -> None:
     assert front.get(path)[0] == 200
 
 
-def test_slow_headers_are_cut(front: Front) -> None:
-    """One more header every half second keeps no connection; without a bound this would go on for the deadline."""
+def test_a_megabyte_is_taken_in_and_read_back(front: Front, key: IssuedKey) -> None:
+    scan = noise(600, 600)
+    assert len(scan) > 1_000_000
+    with through(front, key) as client:
+        taken = client.post("/v1/documents?type=prescription", content=scan, headers={**PNG, "Prefer": "wait=25"})
+        assert (taken.status_code, taken.json()["state"]) == (200, "completed")
+        read = client.get(f"{taken.headers['Location']}/text")
+        assert read.text.strip() == SAID
+        again = client.post("/v1/documents?type=prescription", content=scan, headers=PNG)
+        assert again.json()["duplicate"] is True
+
+
+def test_twenty_mebibytes_are_taken_in(front: Front, key: IssuedKey) -> None:
+    scan = noise(8, 8)
+    scan += os.urandom(16) + bytes(MOST - len(scan) - 16)
+    with through(front, key) as client:
+        assert client.post("/v1/documents", content=scan, headers=PNG).status_code == 202
+
+
+@pytest.mark.parametrize("size", [MOST + 1, MOST + 1024 * 1024], ids=["a byte more", "a mebibyte more"])
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "in pieces"])
+def test_more_is_refused_as_a_problem(
+    front: Front, gateways: GatewayPair, key: IssuedKey, size: int, announced: bool
+) -> None:
+    before = gateways.counted()
+    scan = noise(8, 8)
+    scan += bytes(size - len(scan))
+    headers = signed(key, "POST", "/v1/documents", PNG, scan)
+    status, shown, body = upload(front, headers, scan, announced=announced)
+    assert (status, shown["Content-Type"]) == (413, PROBLEM)
+    assert b'"too_large"' in body
+    assert gateways.counted() == before
+
+
+def test_a_body_that_does_not_come_is_given_up(front: Front, key: IssuedKey) -> None:
+    """By the gateway, in its own words: the proxies' bounds are later."""
+    scan = noise(8, 8)
+    headers = signed(key, "POST", "/v1/documents", PNG, scan)
     with front.raw() as connection:
-        connection.sendall(b"GET /v1/documents HTTP/1.1\r\nHost: localhost\r\n")
-        connection.settimeout(0.5)
-        answer = b""
-        for number in range(60):
-            try:
-                answer = connection.recv(4096)
-                break
-            except TimeoutError:
-                connection.sendall(b"X-%d: y\r\n" % number)
-    assert answer.startswith(b"HTTP/1.1 408")
-    assert front.upstream.asked == []
+        connection.sendall(head_of("POST", "/v1/documents", len(scan), headers) + scan[:40])
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.headers["Content-Type"]) == (408, PROBLEM)
+        assert b'"body_too_slow"' in answer.read()
 
 
-def test_a_connection_that_never_says_anything_in_tls_is_cut(front: Front) -> None:
-    with socket.create_connection(("127.0.0.1", front.port), 30) as bare:
-        assert bare.recv(1) == b""
+def test_events_outlive_what_other_answers_may_take(impatient: Front, gateways: GatewayPair, key: IssuedKey) -> None:
+    gateways.busy(is_busy=True)
+    with through(impatient, key) as client:
+        cut = client.post(
+            "/v1/documents", content=pages(8), headers={"Content-Type": "image/tiff", "Prefer": "wait=20"}
+        )
+        assert cut.status_code == 504, "other answers are cut off, or the rest shows nothing"
+        (document,) = client.get("/v1/documents?limit=1").json()["documents"]
+        gateways.slow(0.7)
+        gateways.busy(is_busy=False)
+        with client.stream("GET", f"/v1/documents/{document['id']}/events") as stream:
+            began = time.monotonic()
+            said = [line for line in stream.iter_lines() if line.startswith("event:")]
+            lasted = time.monotonic() - began
+    gateways.slow(0)
+    assert said[-1] == "event: settled"
+    assert said.count("event: progress") >= 4
+    assert lasted > 2
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{f"X-{number}": "y" for number in range(100)}, {"X-Long": "y" * 40_000}, {"X_Client": "clinic"}],
-    ids=["many", "large", "underscored"],
-)
-def test_unreasonable_headers_are_refused(front: Front, headers: dict[str, str]) -> None:
-    status, _, _ = front.get("/v1/documents", headers)
-    assert 400 <= status < 500
-    assert front.upstream.asked == []
+def test_a_gateway_that_is_told_to_stop_finishes_what_it_has(
+    clients: list[httpx.Client], gateways: GatewayPair
+) -> None:
+    """Sixteen requests wait at two gateways; one is told to stop, as in a rolling deploy, and nobody notices."""
+    stopped, _ = gateways.processes
+    gateways.busy(is_busy=True)
+    kept = gateways.counted()
+    with ThreadPoolExecutor(16) as threads:
+        waiting = [threads.submit(hand_in, client, {"Prefer": "wait=40"}) for client in clients for _ in range(8)]
+        until(lambda: gateways.counted() == kept + 16, "the documents are not all taken in")
+        before = len(stopped.answered())
+        stopped.tell_to_stop()
+        until(lambda: not stopped.listens(), "the gateway that was told to stop takes new requests")
+        for client in clients:
+            assert [client.get("/v1/documents").status_code for _ in range(10)] == [200] * 10
+            assert [hand_in(client).status_code for _ in range(5)] == [202] * 5
+        assert len(stopped.answered()) == before
+        gateways.busy(is_busy=False)
+        assert [one.result(60).status_code for one in waiting] == [200] * 16
+    until(stopped.has_ended, "the gateway does not stop")
+    assert len(stopped.answered()) > before, "nothing was in its hands, so this shows nothing"
+    stopped.start()
+    for client in clients:
+        until(lambda client=client: took_part(stopped, client), "it is not taken back")  # type: ignore[misc]
 
 
-def test_reasonable_headers_are_not(front: Front) -> None:
-    headers = {f"X-{number}": "y" for number in range(30)} | {"X-Long": "y" * 8_000}
-    assert front.get("/v1/documents", headers)[0] == 200
+def test_without_one_gateway_the_other_answers_and_without_both_it_is_503(
+    clients: list[httpx.Client], gateways: GatewayPair
+) -> None:
+    """What cannot be connected to is asked of the other, and then left alone until it is back."""
+    killed, other = gateways.processes
+    killed.kill()
+    for client in clients:
+        assert [client.get("/v1/documents").status_code for _ in range(20)] == [200] * 20
+        assert [hand_in(client).status_code for _ in range(10)] == [202] * 10
+    other.kill()
+    for client in clients:
+        assert client.get("/v1/documents").status_code == 503
+        assert client.get("/metrics").status_code == 404
+    gateways.start()
+    for client in clients:
+        for process in gateways.processes:
+            until(lambda pair=(process, client): took_part(*pair), "it is not taken back")  # type: ignore[misc]
 
 
-def test_a_body_streams_through(front: Front) -> None:
-    """The rest is only sent once the upstream has seen the beginning: a proxy that gathers the body never gets it."""
-    connection = front.connect()
-    connection.putrequest("POST", "/v1/documents")
-    connection.putheader("Content-Length", str(20 * len(MIB)))
-    connection.endheaders(MIB)
-    assert front.upstream.first_piece.wait(30)
-    for _ in range(19):
-        connection.send(MIB)
-    answer = connection.getresponse()
-    assert (answer.status, answer.read()) == (200, str(20 * len(MIB)).encode())
-    connection.close()
+def logged(gateways: GatewayPair) -> set[str]:
+    """The ids of the requests that the gateways answered."""
+    return {line["request"] for process in gateways.processes for line in process.answered()}
 
 
-def test_an_event_arrives_before_the_next_is_sent(front: Front) -> None:
-    connection = front.connect()
-    connection.request("GET", "/v1/documents/0197/events?a=b")
-    answer = connection.getresponse()
-    assert answer.read(len(EVENT)) == EVENT
-    front.upstream.say_more.set()
-    assert answer.read() == EVENT
-    connection.close()
+def took_part(process: GatewayProcess, client: httpx.Client) -> bool:
+    before = len(process.answered())
+    for _ in range(4):
+        client.get("/v1/documents")
+    return len(process.answered()) > before
 
 
-def test_a_flood_is_stopped(own_front: Front) -> None:
-    """A few connections that ask and ask, until one is told to wait."""
-    told = threading.Event()
-
-    def flood() -> tuple[list[int], str | None]:
-        statuses, deadline = [], time.monotonic() + DEADLINE
-        connection = own_front.connect()
-        while not told.is_set() and time.monotonic() < deadline:
-            connection.request("GET", "/flood")
-            answer = connection.getresponse()
-            answer.read()
-            statuses.append(answer.status)
-            if answer.status == 429:
-                told.set()
-                return statuses, answer.getheader("Retry-After")
-        connection.close()
-        return statuses, None
-
-    with ThreadPoolExecutor(4) as threads:
-        floods = [flooding.result() for flooding in [threads.submit(flood) for _ in range(4)]]
-    statuses = [status for answered, _ in floods for status in answered]
-    assert set(statuses) == {404, 429}
-    assert statuses.count(404) > 100
-    assert all(int(wait) > 0 for _, wait in floods if wait is not None)
+def hand_in(client: httpx.Client, headers: dict[str, str] | None = None) -> httpx.Response:
+    """A page that was never seen before."""
+    page = line_page(f"Page number {next(_SEEN)}")
+    return client.post("/v1/documents", content=page, headers={**PNG, **(headers or {})})
 
 
-@pytest.mark.parametrize("name", PROXIES)
-def test_no_gateway_is_503_until_one_is_back(name: str, tmp_path: Path) -> None:
-    with ExitStack() as first, ExitStack() as kept:
-        upstream = first.enter_context(stand_in())
-        front = kept.enter_context(_started(name, tmp_path, upstream))
-        assert front.get("/v1/documents")[0] == 200
-        first.close()
-        assert front.get("/v1/documents")[0] == 503
-        assert front.get("/metrics")[0] == 404
-        kept.enter_context(stand_in(upstream.port))
-        until(lambda: front.get("/v1/documents")[0] == 200, "the gateway that came back is not found")
+def upload(front: Front, headers: dict[str, str], body: bytes, *, announced: bool) -> tuple[int, Any, bytes]:
+    """Send a body as far as it is taken; status, headers and body of what is answered."""
+    head = [f"{name}: {value}" for name, value in headers.items()]
+    length = f"Content-Length: {len(body)}" if announced else "Transfer-Encoding: chunked"
+    with front.raw() as connection:
+        connection.sendall(
+            "\r\n".join(["POST /v1/documents HTTP/1.1", "Host: gateway", length, *head, "", ""]).encode()
+        )
+        with suppress(OSError):
+            for start in range(0, len(body), PIECE):
+                piece = body[start : start + PIECE]
+                connection.sendall(piece if announced else b"%x\r\n%s\r\n" % (len(piece), piece))
+            connection.sendall(b"" if announced else b"0\r\n\r\n")
+        answer = HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.headers, answer.read()
+
+
+def noise(width: int, height: int) -> bytes:
+    """A picture that does not compress, and was never seen before."""
+    return picture([Image.frombytes("RGB", (width, height), os.urandom(width * height * 3))], "PNG")
+
+
+def pages(count: int) -> bytes:
+    """A document of so many pages that were never seen before."""
+    return picture([Image.open(io.BytesIO(line_page(f"Page number {next(_SEEN)}"))) for _ in range(count)], "TIFF")
+
+
+def picture(images: list[Image.Image], kind: str) -> bytes:
+    data = io.BytesIO()
+    more = {"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}
+    images[0].save(data, kind, dpi=(200, 200), **more)
+    return data.getvalue()
