@@ -28,7 +28,7 @@ class KnownPages(Protocol):
         ...
 
     def add(self, known: KnownPage) -> None:
-        """Remember a page; where one is known already it stays."""
+        """Remember a page, in place of the one that was known by this before: the newest reading counts."""
         ...
 
     def forget(self, document_id: DocumentId) -> int:

@@ -60,11 +60,15 @@ def test_clients_and_configurations_do_not_mix(records: Records, document: Docum
         assert work.known_pages.find(CLINIC, IMAGE, "engine-2") == PageRef(document.id, 2)
 
 
-def test_the_first_known_page_stays(records: Records, document: Document) -> None:
-    add(records, known(document, 1), known(document, 2))
-    add(records, known(document, 2))
+def test_the_newest_reading_counts(records: Records, document: Document) -> None:
+    add(records, known(document, 1), replace(known(document, 2), at=NOON + SECOND))
+    with records() as work:
+        assert work.known_pages.find(CLINIC, IMAGE, "engine-1") == PageRef(document.id, 2)
+        assert work.known_pages.forget_before(NOON + SECOND) == 0
+    add(records, known(document, 1))
     with records() as work:
         assert work.known_pages.find(CLINIC, IMAGE, "engine-1") == PageRef(document.id, 1)
+        assert work.known_pages.forget_before(NOON + SECOND) == 1
 
 
 def test_the_same_image_read_twice_at_once_is_known_once(records: Records, document: Document) -> None:

@@ -22,11 +22,9 @@ class MemoryKnownPages:
         return None if known is None else known.page
 
     def add(self, known: KnownPage) -> None:
-        """Insert, unless one is known already. Raises IntegrityError for a page without a row."""
+        """Insert, or write over the one known before. Raises IntegrityError for a page without a row."""
         name = (known.client_id, known.fingerprint, known.configuration)
         self._transaction.lock("known page", *name)
-        if self._transaction.known_pages.get(name) is not None:
-            return
         if self._transaction.pages.get(known.page) is None:
             raise IntegrityError("a known page needs its row")
         self._transaction.known_pages.put(name, known)

@@ -31,7 +31,7 @@ class PostgresKnownPages:
         return None if row is None else PageRef(DocumentId(row["document_id"]), row["page_number"])
 
     def add(self, known: KnownPage) -> None:
-        """Insert, unless one is known already. Raises IntegrityError for a page without a row."""
+        """Insert, or write over the one known before. Raises IntegrityError for a page without a row."""
         row = {
             "client_id": known.client_id,
             "fingerprint": known.fingerprint,
@@ -40,7 +40,10 @@ class PostgresKnownPages:
             "page_number": known.page.number,
             "at": known.at,
         }
-        self._transaction.insert(insert(known_pages).on_conflict_do_nothing(), [row])
+        newest = {name: row[name] for name in ("document_id", "page_number", "at")}
+        self._transaction.insert(
+            insert(known_pages).on_conflict_do_update(constraint=known_pages.primary_key, set_=newest), [row]
+        )
 
     def forget(self, document_id: DocumentId) -> int:
         """Drop every entry of a document; returns how many there were."""
