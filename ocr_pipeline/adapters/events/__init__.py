@@ -1,0 +1,1 @@
+"""Queues that S3 events come from."""

@@ -1,0 +1,170 @@
+"""The listing finds what events missed; results are written back once a document has come to its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ocr_pipeline.domain.errors import Refused, StoreUnavailable
+from ocr_pipeline.domain.triggers import OutputProblem
+from ocr_pipeline.triggers.take import Outcome
+from tests.unit.triggers.world import BUCKET, TriggerWorld
+from tests.unit.world import PNG
+
+
+def test_the_listing_takes_what_nobody_told_of_and_then_nothing() -> None:
+    world = TriggerWorld()
+    for number in range(8):
+        world.event(f"{number}.png", bytes([number]))
+    world.clock.advance(minutes=6)
+    assert world.list() == 8
+    world.buckets.asked.clear()
+    assert world.list() == 0
+    assert world.buckets.asked == [], "the next pass is not due"
+    world.clock.advance(minutes=15)
+    assert world.list() == 0
+    assert set(world.buckets.asked) == {"page"}, "what is known is not asked for"
+    assert len(world.documents()) == 8
+
+
+def test_young_objects_are_left_to_their_events() -> None:
+    world = TriggerWorld()
+    event = world.event()
+    assert world.list() == 0
+    assert world.taken(event) is Outcome.TAKEN
+
+
+def test_a_replaced_object_is_found_again() -> None:
+    world = TriggerWorld()
+    world.taken(world.event(content=b"old"))
+    world.event(content=b"new")
+    world.clock.advance(minutes=6)
+    assert world.list() == 1
+    assert len(world.documents()) == 2
+
+
+def test_a_pass_goes_on_where_it_was_broken_off() -> None:
+    world = TriggerWorld()
+    for number in range(7):
+        world.event(f"{number}.png", bytes([number]))
+    world.clock.advance(minutes=6)
+    pages = world.buckets.page
+
+    def breaking(bucket: str, prefix: str, after: str | None, most: int) -> object:
+        world.buckets.down = after is not None and after >= "in/5"
+        return pages(bucket, prefix, after, most)
+
+    world.buckets.page = breaking  # type: ignore[method-assign, assignment]
+    with pytest.raises(StoreUnavailable):
+        world.list()
+    assert len(world.documents()) == 6
+    ((_, listing),) = world.records.tables.listings.items()
+    assert listing.cursor is not None
+    assert b"in/" not in listing.cursor
+    world.buckets.down, world.buckets.page = False, pages  # type: ignore[method-assign]
+    world.clock.advance(minutes=6)
+    world.buckets.asked.clear()
+    assert world.list() == 1
+    assert world.buckets.asked.count("page") == 2, "it began behind the last page that was done"
+    assert len(world.documents()) == 7
+
+
+def test_a_full_lane_holds_the_listing_up() -> None:
+    world = TriggerWorld()
+    world.event()
+    world.clock.advance(minutes=6)
+    world.room = False
+    world.stopping.set()
+    assert world.list() == 0
+    world.stopping.clear()
+    world.room = True
+    assert world.list() == 1
+
+
+def test_a_result_is_written_beside_its_source_which_is_tagged() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event("ward 1/환자.png"))
+    assert world.write() == 0, "nobody has read it yet"
+    world.settle()
+    assert world.write() == 1
+    assert world.buckets.written == {(BUCKET, "ocr-results/in/ward 1/환자.png.txt"): b"hello"}
+    assert world.buckets.tags == {"in/ward 1/환자.png": {"ocr-pipeline": "completed"}}
+    assert world.write() == 0
+
+
+def test_a_bucket_that_throttles_gets_the_result_later() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event())
+    world.settle()
+    world.buckets.down = True
+    assert world.write() == 0
+    world.buckets.down = False
+    assert world.write() == 0, "not at once"
+    assert [row.output_problem for row in world.rows()] == [OutputProblem.UNAVAILABLE]
+    world.clock.advance(seconds=6)
+    assert world.write() == 1
+
+
+def test_a_writer_that_died_is_followed_by_another() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event())
+    world.settle()
+    with world.records() as uow:
+        now = world.clock.now()
+        assert uow.source_objects.claim_outputs(now=now, until=now.replace(year=2027), limit=9)
+        uow.commit()
+    assert world.write() == 0
+    world.clock.advance(days=400)
+    assert world.write() == 1
+
+
+def test_two_objects_of_one_content_share_a_document_and_get_a_result_each() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event("1.png"))
+    world.taken(world.event("2.png"))
+    assert len(world.documents()) == 1
+    world.settle()
+    assert world.write() == 2
+    assert {key for _, key in world.buckets.written} == {f"ocr-results/in/{number}.png.txt" for number in (1, 2)}
+
+
+def test_a_swapped_address_writes_nothing() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event("1.png"))
+    world.taken(world.event("2.png"))
+    world.settle()
+    rows = world.records.tables.source_objects
+    (one, first), (two, second) = rows.items()
+    rows[one], rows[two] = replace(first, sealed=second.sealed), replace(second, sealed=first.sealed)
+    assert world.write() == 0
+    assert world.buckets.written == {}
+    assert {row.output_problem for row in world.rows()} == {OutputProblem.UNREADABLE}
+
+
+def test_a_document_that_waits_for_a_person_has_no_result_yet() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event())
+    world.admit(world.queue.intake.pop())
+    world.apply(world.report_of(world.queue.recognition.pop(), confidence=0.2))
+    assert world.write() == 0
+    assert world.buckets.written == {}
+
+
+def test_a_rejected_document_is_told_by_its_tag() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event())
+    world.opener.pages = []
+    world.opener.error = Refused("malformed", "it does not open")
+    world.admit(world.queue.intake.pop())
+    assert world.write() == 1
+    assert world.buckets.written == {}
+    assert world.buckets.tags == {"in/1.png": {"ocr-pipeline": "rejected"}}
+
+
+def test_a_key_without_room_for_the_prefix_is_given_up() -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.buckets.write("in/" + "k" * 1015, PNG))
+    world.settle()
+    assert world.write() == 0
+    assert [row.output_problem for row in world.rows()] == [OutputProblem.KEY_TOO_LONG]
