@@ -1,4 +1,4 @@
-"""What one child does: open one document and report its pages, or why it may not come in."""
+"""What one child does: open one document and report its pages (or cut it into parts), or why it may not come in."""
 
 from __future__ import annotations
 
@@ -14,19 +14,29 @@ from ocr_pipeline.adapters.documents.images import open_image
 from ocr_pipeline.adapters.documents.limits import OpenerLimits
 from ocr_pipeline.adapters.documents.pdf import open_pdf, sample_pdf
 from ocr_pipeline.adapters.documents.source import Source
+from ocr_pipeline.adapters.documents.split import split
 from ocr_pipeline.domain.documents import MediaType, RefusalReason
 from ocr_pipeline.domain.errors import Refused
 
 
 def serve(
-    content: bytes, media_type: MediaType, limits: OpenerLimits, channel: socket.socket, grumbles: Grumbles
+    content: bytes,
+    media_type: MediaType,
+    limits: OpenerLimits,
+    channel: socket.socket,
+    grumbles: Grumbles,
+    part_pages: int | None = None,
 ) -> None:
-    """Answer for one document on `channel`.
+    """Answer for one document on `channel`: with its pages, or with its parts of at most `part_pages` pages.
 
     Anything but a refusal or a lack of memory is left to end the process: the parent draws the conclusion.
     """
     try:
-        for frame in _answers(content, media_type, limits, grumbles):
+        if part_pages is None:
+            frames = _answers(content, media_type, limits, grumbles)
+        else:
+            frames = _parts(content, media_type, limits, part_pages)
+        for frame in frames:
             _send(channel, frame)
     except Refused as refusal:
         _send(channel, protocol.encode_refused(refusal.reason, refusal.limit))
@@ -47,6 +57,11 @@ def rehearse() -> None:
     for content, media_type in _samples():
         for _ in _answers(content, media_type, limits, NoGrumbles()):
             pass
+    for content in (_two_frames("1"), _two_frames("L")):
+        for _ in _parts(content, MediaType.TIFF, limits, 1):
+            pass
+    for _ in _parts(sample_pdf(_encoded(_grey(), "JPEG")), MediaType.PDF, limits, 1):
+        pass
 
 
 def _answers(content: bytes, media_type: MediaType, limits: OpenerLimits, grumbles: Grumbles) -> Iterator[list[bytes]]:
@@ -57,6 +72,14 @@ def _answers(content: bytes, media_type: MediaType, limits: OpenerLimits, grumbl
     yield protocol.encode_end()
 
 
+def _parts(content: bytes, media_type: MediaType, limits: OpenerLimits, part_pages: int) -> Iterator[list[bytes]]:
+    cuts = split(content, media_type, limits, part_pages)
+    yield protocol.encode_opened(cuts.page_count)
+    for part in cuts.parts:
+        yield protocol.encode_part(part.first_page, part.pages, part.content)
+    yield protocol.encode_end()
+
+
 def _send(channel: socket.socket, frame: list[bytes]) -> None:
     for part in frame:
         if part:
@@ -64,7 +87,7 @@ def _send(channel: socket.socket, frame: list[bytes]) -> None:
 
 
 def _samples() -> Iterator[tuple[bytes, MediaType]]:
-    image = Image.new("L", (64, 64), 200)
+    image = _grey()
     turned = Image.Exif()
     turned[ExifTags.Base.Orientation] = 6
     jpeg = _encoded(image, "JPEG")
@@ -74,6 +97,15 @@ def _samples() -> Iterator[tuple[bytes, MediaType]]:
     yield _encoded(image, "TIFF", compression="tiff_lzw"), MediaType.TIFF
     yield _encoded(image, "TIFF", compression="jpeg"), MediaType.TIFF
     yield sample_pdf(jpeg), MediaType.PDF
+
+
+def _grey() -> Image.Image:
+    return Image.new("L", (64, 64), 200)
+
+
+def _two_frames(mode: str) -> bytes:
+    frame = _grey().convert(mode)
+    return _encoded(frame, "TIFF", save_all=True, append_images=[frame])
 
 
 def _encoded(image: Image.Image, name: str, **options: object) -> bytes:

@@ -37,20 +37,22 @@ _EXIT = struct.Struct(">iQ")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one child is to open, and within which limits."""
+    """What one child is to open, and within which limits; with `part_pages` it splits the file into such parts."""
 
     media_type: MediaType
     limits: OpenerLimits
+    part_pages: int | None = None
 
     def encode(self) -> bytes:
         """The request as it travels."""
-        return json.dumps({"media_type": self.media_type, "limits": asdict(self.limits)}).encode()
+        values = {"media_type": self.media_type, "limits": asdict(self.limits), "part_pages": self.part_pages}
+        return json.dumps(values).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Request:
         """Read a request of the parent, which is trusted."""
         values = json.loads(data)
-        return cls(MediaType(values["media_type"]), OpenerLimits(**values["limits"]))
+        return cls(MediaType(values["media_type"]), OpenerLimits(**values["limits"]), values["part_pages"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _be_child(message: bytes, document: int, answer: int) -> None:
         _keep_only(answer, grumbles.descriptor)
         confine(request.limits)
         with socket.socket(fileno=answer) as channel:
-            serve(content, request.media_type, request.limits, channel, grumbles)
+            serve(content, request.media_type, request.limits, channel, grumbles, request.part_pages)
         code = 0
     finally:
         os._exit(code)

@@ -1,10 +1,11 @@
 """What a child says to its parent, and how the parent checks it.
 
-A child answers with frames: OPENED (how many pages), then one PAGE for each, then END; or REFUSED at any point. A frame
-is a header (kind and the lengths of its three parts), a small JSON object, the page's image and its text layer. The
-child works on hostile bytes and may have been taken over by them, so the parent believes nothing it has not checked:
-lengths before it reads, numbers against the limits, the image's own header against the claimed size, and refusals are
-codes whose wording the parent owns.
+A child answers with frames: OPENED (how many pages), then one PAGE for each, then END; or REFUSED at any point. One
+that splits a file sends a PART for each part of it in place of the pages. A frame is a header (kind and the lengths of
+its three parts), a small JSON object, the page's image (or the part) and its text layer. The child works on hostile
+bytes and may have been taken over by them, so the parent believes nothing it has not checked: lengths before it reads,
+numbers against the limits, the image's own header against the claimed size, and refusals are codes whose wording the
+parent owns.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Kind(IntEnum):
     PAGE = 2
     REFUSED = 3
     END = 4
+    PART = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,22 @@ def decode_page(fields: bytes, image: bytes, text: bytes, number: int, limits: O
     if problem not in _PROBLEMS:
         raise ProtocolError("not a problem of opening")
     return PageReport(OpenedPage(number, None, problem.value, layer), refusal)
+
+
+def encode_part(first_page: int, pages: int, content: bytes) -> list[bytes]:
+    """The parts of a PART frame."""
+    return _frame(Kind.PART, {"first_page": first_page, "pages": pages}, content)
+
+
+def decode_part(fields: bytes, first_page: int, most_pages: int) -> int:
+    """How many pages a PART frame holds: one to so many. Raises ProtocolError unless that is so and it is in turn."""
+    values = _object(fields)
+    if _integer(values, "first_page") != first_page:
+        raise ProtocolError("a part is out of turn")
+    pages = _integer(values, "pages")
+    if not 1 <= pages <= most_pages:
+        raise ProtocolError("a part of an impossible number of pages")
+    return pages
 
 
 def encode_end() -> list[bytes]:

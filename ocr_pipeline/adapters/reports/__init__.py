@@ -1,0 +1,1 @@
+"""Drawing figures for people."""
