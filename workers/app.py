@@ -8,6 +8,7 @@ One command a role (a worker serves one stage; its role is told by the queues it
     celery -A workers.app worker -n quarantine@%h  -P prefork -c 1 --max-tasks-per-child 1 -Q recognition.quarantine
     celery -A workers.app worker -n results@%h     -P threads -c 4 -Q results
     celery -A workers.app worker -n maintenance@%h -P threads -c 1 -Q maintenance
+    celery -A workers.app worker -n bulk@%h        -P threads -c 1 -Q bulk
     celery -A workers.app beat
 """
 
@@ -25,5 +26,6 @@ app = create_app(
         recognition=bootstrap.recognition_stage,
         results=bootstrap.results_stage,
         reconcile=bootstrap.reconcile_stage,
+        bulk=bootstrap.bulk_stage,
     ),
 )

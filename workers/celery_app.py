@@ -11,11 +11,13 @@ from celery import Celery, signals
 from ocr_pipeline import logs
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.settings import Settings
-from workers import intake, recognition, results, schedule
+from workers import bulk, intake, recognition, results, schedule
 from workers.configuration import configuration
 from workers.consumer import Prefetch
 from workers.lifecycle import Lifecycle, StageStep
 from workers.process import Stages, WorkerProcess
+from workers.pulse import PulseStep
+from workers.tracing import TaskTraces
 
 _TALKATIVE = ("celery", "kombu", "amqp")
 
@@ -32,8 +34,8 @@ def create_app(load: Callable[[], Settings], stages: Stages) -> WorkerApp:
     app.process = WorkerProcess(load, stages)
     app.on_configure.connect(_configure, sender=app, weak=False)
     app.steps["worker"].add(StageStep)
-    app.steps["consumer"].add(Prefetch)
-    for module in (intake, recognition, results, schedule):
+    app.steps["consumer"].update((Prefetch, PulseStep))
+    for module in (intake, recognition, results, schedule, bulk):
         module.register(app, app.process)
     _connect_signals(app)
     return app
@@ -57,6 +59,11 @@ def _connect_signals(app: WorkerApp) -> None:
         for library in _TALKATIVE:
             logging.getLogger(library).setLevel(logging.WARNING)
 
+    def trace(sender: Any, **_: Any) -> None:  # noqa: ANN401
+        if sender.app is app and app.process.settings.observability.otlp_endpoint is not None:
+            TaskTraces(app, app.process.settings).connect()
+
+    signals.worker_init.connect(trace, weak=False)
     signals.setup_logging.connect(configure_logs, weak=False)
     signals.worker_init.connect(lifecycle.prepare, weak=False)
     signals.worker_process_init.connect(lifecycle.open_child, weak=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ocr_pipeline.adapters.queues.topology import MAINTENANCE, RECONCILE_TASK
+from ocr_pipeline.adapters.queues.topology import BULK, BULK_TASK, MAINTENANCE, RECONCILE_TASK
 from ocr_pipeline.bootstrap.adapters import topology
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.settings import Settings
@@ -23,7 +23,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
         **_WORKER,
         "broker_url": settings.broker.url.get_secret_value(),
         "task_queues": topology(settings).queues(),
-        "beat_schedule": _schedule(settings.reconcile.interval_seconds),
+        "beat_schedule": {
+            "reconcile": _every(settings.reconcile.interval_seconds, RECONCILE_TASK, MAINTENANCE),
+            "bulk": _every(settings.bulk.interval_seconds, BULK_TASK, BULK),
+        },
     }
 
 
@@ -61,11 +64,11 @@ _WORKER: dict[str, Any] = {
     "worker_cancel_long_running_tasks_on_connection_loss": False,
     "worker_proc_alive_timeout": _CHILD_START_SECONDS,
     # Nothing is kept in a file: the one periodic task is harmless to run early.
-    "beat_scheduler": "celery.beat:Scheduler",
+    "beat_scheduler": "workers.pulse:PulsingScheduler",
 }
 
 
-def _schedule(seconds: float) -> dict[str, Any]:
-    """The sweep, every so many seconds; one that found no worker in time is dropped, the next does its work."""
-    options = {"queue": MAINTENANCE, "expires": seconds, "argsrepr": "", "kwargsrepr": ""}
-    return {"reconcile": {"task": RECONCILE_TASK, "schedule": seconds, "options": options}}
+def _every(seconds: float, task: str, queue: str) -> dict[str, Any]:
+    """A task every so many seconds; one that found no worker in time is dropped, the next does its work."""
+    options = {"queue": queue, "expires": seconds, "argsrepr": "", "kwargsrepr": ""}
+    return {"task": task, "schedule": seconds, "options": options}

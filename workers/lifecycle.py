@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from celery import Celery, bootsteps
 
 from ocr_pipeline import logs
+from ocr_pipeline.bootstrap.metrics_server import prepare_folder, process_ended
+from ocr_pipeline.bootstrap.stages import worker_metrics
 from ocr_pipeline.domain.errors import PipelineError
 from workers.pool import PatientThreads
 from workers.process import WorkerProcess
@@ -39,6 +42,7 @@ class Lifecycle:
         try:
             process.role = role_of(self._app.amqp.queues.consume_from)
             slots = process.settings.slots
+            prepare_folder()
         except PipelineError as error:
             raise SystemExit(str(error)) from None
         sender.pool_cls = PatientThreads
@@ -53,7 +57,7 @@ class Lifecycle:
                 sender.concurrency = process.prefetch * len(process.role.queues)
             case Role.RESULTS:
                 process.prefetch = 2 * int(sender.concurrency)
-            case Role.MAINTENANCE:
+            case Role.MAINTENANCE | Role.BULK:
                 process.prefetch = 1
                 sender.concurrency = 1
             case Role.QUARANTINE:
@@ -73,6 +77,7 @@ class Lifecycle:
     def close_child(self, **_signal: Any) -> None:  # noqa: ANN401
         """In a process of the quarantine that ends: close the stage."""
         self._process.close()
+        process_ended(os.getpid())
 
     def close(self, sender: Any, **_signal: Any) -> None:  # noqa: ANN401
         """Close the stage; where pages could not be finished in time, end without waiting for their threads.
@@ -93,11 +98,19 @@ class StageStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
 
     requires = {"celery.worker.components:Pool"}  # noqa: RUF012 - as Celery's own steps do
 
+    def __init__(self, worker: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(worker, **kwargs)
+        # Not the process's own resources: children inherit those, and would wait for a server that they do not run.
+        self._metrics = ExitStack()
+
     def start(self, worker: Any) -> None:  # noqa: ANN401
         """Before anything is consumed. A process pool opens the stage in its children instead."""
         process: WorkerProcess = worker.app.process
+        if process.role is not None:
+            serve_or_exit(process, process.role, self._metrics)
         if process.role is not None and process.role is not Role.QUARANTINE:
             open_or_exit(process, process.role)
+        process.pulse.wait_for_broker()
 
     def stop(self, worker: Any) -> None:  # noqa: ANN401
         """After consuming has ended, while the connection can still take acknowledgements."""
@@ -105,6 +118,7 @@ class StageStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         process.retire()
         if isinstance(worker.pool, PatientThreads):
             process.left_in_hand = worker.pool.finish(process.settings.worker.shutdown_seconds)
+        self._metrics.close()
 
     def terminate(self, worker: Any) -> None:  # noqa: ANN401
         """At a cold shutdown nothing is waited for."""
@@ -112,6 +126,15 @@ class StageStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         process.retire()
         if isinstance(worker.pool, PatientThreads):
             process.left_in_hand = worker.pool.finish(0)
+
+
+def serve_or_exit(process: WorkerProcess, role: Role, stack: ExitStack) -> None:
+    """Serve what the processes of a worker count together, or end the process with a line that says why not."""
+    try:
+        stack.enter_context(worker_metrics(process.settings))
+    except PipelineError as error:
+        _log.error("worker cannot start", role=role.value, code=error.code, reason=str(error))
+        raise SystemExit(1) from None
 
 
 def open_or_exit(process: WorkerProcess, role: Role) -> None:

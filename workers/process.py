@@ -11,14 +11,16 @@ from typing import Any, Protocol
 from ocr_pipeline.adapters.clock import SystemClock
 from ocr_pipeline.adapters.queues.patience import Patience
 from ocr_pipeline.bootstrap.adapters import broker_queue
+from ocr_pipeline.bulk.step import Stepped
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.domain.messages import IntakeTask, RecognitionTask, Report
 from ocr_pipeline.ports.engine import Engine
-from ocr_pipeline.recognition.gate import Gate, GateRules
+from ocr_pipeline.recognition.gate import Gate, GateObserver, GateRules
 from ocr_pipeline.settings import Settings
 from workers.lanes import Lanes
 from workers.outage import EngineWatch
 from workers.pages import Handled, PageRunner, Reporter, SuspectRunner
+from workers.pulse import Pulse
 from workers.roles import Role
 
 _OUTAGE_PATIENCE = Patience(first=1.0, longest=5.0)
@@ -31,6 +33,8 @@ class RecognisesPages(Protocol):
 
     @property
     def engine(self) -> Engine: ...
+    @property
+    def gate_observer(self) -> GateObserver: ...
     def __call__(self, task: RecognitionTask) -> Report: ...
 
 
@@ -48,6 +52,7 @@ class Stages:
     recognition: Callable[[Settings], AbstractContextManager[RecognisesPages]]
     results: Callable[[Settings], AbstractContextManager[Callable[[Report], object]]]
     reconcile: Callable[[Settings], AbstractContextManager[Callable[[], object]]]
+    bulk: Callable[[Settings], AbstractContextManager[Callable[[], list[Stepped]]]]
 
 
 class WorkerProcess:
@@ -57,6 +62,7 @@ class WorkerProcess:
         self._load = load
         self._stages = stages
         self._settings: Settings | None = None
+        self._pulse: Pulse | None = None
         self._resources = ExitStack()
         self._stage: Any = None
         self.role: Role | None = None
@@ -74,6 +80,13 @@ class WorkerProcess:
             self._settings = self._load()
         return self._settings
 
+    @property
+    def pulse(self) -> Pulse:
+        """The sign of life of this process."""
+        if self._pulse is None:
+            self._pulse = Pulse(self.settings.worker.pulse_file)
+        return self._pulse
+
     def open(self, role: Role) -> None:
         """Open the stage of a role. Raises what its adapters raise, ConfigurationError among them."""
         self.role = role
@@ -84,6 +97,8 @@ class WorkerProcess:
                 self._stage = self._resources.enter_context(self._stages.results(self.settings))
             case Role.MAINTENANCE:
                 self._stage = self._resources.enter_context(self._stages.reconcile(self.settings))
+            case Role.BULK:
+                self._stage = self._resources.enter_context(self._stages.bulk(self.settings))
             case Role.RECOGNITION:
                 self._stage = self._page_runner()
             case Role.QUARANTINE:
@@ -121,6 +136,11 @@ class WorkerProcess:
         stage: Callable[[], object] = self._of(Role.MAINTENANCE)
         return stage
 
+    def bulk(self) -> Callable[[], list[Stepped]]:
+        """The step of bulk runs. Raises ConfigurationError in a process of another role."""
+        stage: Callable[[], list[Stepped]] = self._of(Role.BULK)
+        return stage
+
     def _of(self, *roles: Role) -> Any:  # noqa: ANN401 - narrowed by each caller
         if self.role not in roles or self._stage is None:
             raise ConfigurationError("this worker does not serve that stage")
@@ -130,7 +150,7 @@ class WorkerProcess:
         worker = self.settings.worker
         rules = GateRules(self.settings.slots, worker.reserved_slots, worker.bulk_patience_seconds)
         stage = self._resources.enter_context(self._stages.recognition(self.settings))
-        self.gate = Gate(rules, SystemClock())
+        self.gate = Gate(rules, SystemClock(), stage.gate_observer)
         watch = EngineWatch(
             stage.engine.check,
             self.gate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from ocr_pipeline.adapters.queues.topology import INTAKE_LANES, MAINTENANCE, RECOGNITION_LANES
+from ocr_pipeline.adapters.queues.topology import BULK, INTAKE_LANES, MAINTENANCE, RECOGNITION_LANES
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.domain.priorities import QUARANTINE, Stage
 
@@ -18,6 +18,7 @@ class Role(StrEnum):
     QUARANTINE = "quarantine"
     RESULTS = "results"
     MAINTENANCE = "maintenance"
+    BULK = "bulk"
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -31,6 +32,7 @@ _QUEUES: dict[Role, tuple[str, ...]] = {
     Role.QUARANTINE: (QUARANTINE,),
     Role.RESULTS: (Stage.RESULTS.value,),
     Role.MAINTENANCE: (MAINTENANCE,),
+    Role.BULK: (BULK,),
 }
 
 

@@ -1,7 +1,8 @@
 """The one place that builds adapters from settings, wires the use cases, and closes everything again."""
 
-from ocr_pipeline.bootstrap.adapters import create_key_file
+from ocr_pipeline.bootstrap.adapters import create_key_file, migrate_database
 from ocr_pipeline.bootstrap.application import Application, application
+from ocr_pipeline.bootstrap.bulk import bulk_stage
 from ocr_pipeline.bootstrap.checks import Finding, examine
 from ocr_pipeline.bootstrap.front_door import FrontDoor, front_door
 from ocr_pipeline.bootstrap.stages import intake_stage, reader, recognition_stage, reconcile_stage, results_stage
@@ -11,10 +12,12 @@ __all__ = [
     "Finding",
     "FrontDoor",
     "application",
+    "bulk_stage",
     "create_key_file",
     "examine",
     "front_door",
     "intake_stage",
+    "migrate_database",
     "reader",
     "recognition_stage",
     "reconcile_stage",

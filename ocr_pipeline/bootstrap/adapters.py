@@ -5,6 +5,7 @@ Adapters over large libraries are imported where they are chosen: a command pays
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,15 @@ def database_url(settings: Settings, stack: ExitStack) -> str | URL:
     return url
 
 
+def migrate_database(settings: Settings) -> None:
+    """Bring the database to this version's schema; nothing but the database need be there.
+
+    Raises DatabaseUnavailable.
+    """
+    with ExitStack() as stack:
+        migrate(database_url(settings, stack))
+
+
 def records(settings: Settings, url: str | URL, stack: ExitStack) -> PostgresRecords:
     """The records over a database."""
     database = settings.database
@@ -123,9 +133,20 @@ def broker_queue(settings: Settings, stack: ExitStack) -> CeleryWorkQueue:
         raise ConfigurationError("broker.url is not set: there is no broker to reach")
     from ocr_pipeline.adapters.queues.celery_queue import CeleryWorkQueue
 
-    queue = CeleryWorkQueue(settings.broker.url.get_secret_value(), topology(settings))
+    queue = CeleryWorkQueue(
+        settings.broker.url.get_secret_value(), topology(settings), companions=_trace_headers(settings)
+    )
     stack.callback(queue.close)
     return queue
+
+
+def _trace_headers(settings: Settings) -> Callable[[], Mapping[str, str]] | None:
+    """What carries a trace along in messages; None where nobody traces."""
+    if settings.observability.otlp_endpoint is None:
+        return None
+    from ocr_pipeline.adapters.tracing import current_headers
+
+    return current_headers
 
 
 def topology(settings: Settings) -> Topology:

@@ -13,7 +13,6 @@ from ocr_pipeline.adapters.clock import RandomIds, SystemClock
 from ocr_pipeline.adapters.engines.deferred import DeferredEngine
 from ocr_pipeline.adapters.files.inputs import local_inputs
 from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
-from ocr_pipeline.adapters.postgres.migrate import migrate
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.adapters.queues.journal import HandJournal
 from ocr_pipeline.adapters.queues.local import LocalStages
@@ -25,6 +24,7 @@ from ocr_pipeline.flow.dispatch import Dispatcher
 from ocr_pipeline.intake.submit import SubmitDocument, UploadLimits
 from ocr_pipeline.operations.cancel import CancelDocument
 from ocr_pipeline.operations.erase import EraseDocument
+from ocr_pipeline.operations.orphans import DropOrphans, OrphanRules
 from ocr_pipeline.operations.reconcile import Reconcile, Reconciled
 from ocr_pipeline.operations.rewrap import RewrapKeys
 from ocr_pipeline.operations.run import FollowRun, RunRules, Submit
@@ -63,6 +63,7 @@ class Application:
     rewrap: RewrapKeys
     verify: VerifyAudit
     reconcile: Reconcile
+    drop_orphans: DropOrphans
 
     @property
     def threshold(self) -> float:
@@ -122,11 +123,6 @@ class Application:
         if not isinstance(self.keys, LocalFileKeyProvider):
             raise ConfigurationError("this key provider rotates its keys itself; use --rewrap-only after that")
         return self.keys.rotate()
-
-    def migrate(self) -> None:
-        """Bring the database to this version's schema. An embedded one is brought there whenever it starts."""
-        if self.settings.database.url is not None:
-            migrate(self.settings.database.url.get_secret_value())
 
     def _s3_inputs(self, address: str) -> Iterator[InputFile]:
         from ocr_pipeline.adapters.objects.s3_source import S3Source, parse_address
@@ -200,4 +196,5 @@ def application(settings: Settings, *, check: bool = True) -> Iterator[Applicati
             rewrap=RewrapKeys(records, vault, clock),
             verify=VerifyAudit(records),
             reconcile=stages.reconcile(settings, records, dispatcher),
+            drop_orphans=DropOrphans(records, store, clock, OrphanRules()),
         )

@@ -18,6 +18,9 @@ ENGINE_GROUP = "ocr_pipeline.engines"
 
 VLLM = "vllm"
 
+SECOND = "cpu"
+"""The engine that cross-checks what a model read."""
+
 
 def engine(settings: Settings, stack: ExitStack, registry: CollectorRegistry | None = None) -> Engine:
     """The recogniser named in the settings; what it counts goes into `registry`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,8 +29,13 @@ class FrontDoor:
     forget: ForgetOld
 
 
-def front_door(pipeline: Application, stack: ExitStack) -> FrontDoor:
-    """The front door of an open pipeline. What must be closed is handed to the stack."""
+def front_door(
+    pipeline: Application, stack: ExitStack, *, counted_alone: Callable[[], None] = lambda: None
+) -> FrontDoor:
+    """The front door of an open pipeline. What must be closed is handed to the stack.
+
+    `counted_alone` is called for each request that this process judges alone, as Valkey does not answer.
+    """
     from ocr_pipeline.adapters.webhooks.sender import HttpWebhookSender
 
     settings, nonces = pipeline.settings, PostgresNonces(pipeline.records.engine)
@@ -43,9 +49,10 @@ def front_door(pipeline: Application, stack: ExitStack) -> FrontDoor:
     lifetimes = Lifetimes(
         idempotency=timedelta(hours=settings.gateway.idempotency_hours),
         known_pages=timedelta(days=settings.gateway.response_cache_days),
+        webhooks=timedelta(days=settings.webhooks.keep_days),
     )
     return FrontDoor(
-        limiter=_limiter(pipeline, stack),
+        limiter=_limiter(pipeline, stack, counted_alone),
         nonces=nonces,
         webhooks=sender,
         notify=SendWebhooks(pipeline.records, pipeline.vault, sender, pipeline.clock, timeout=timeout),
@@ -53,16 +60,16 @@ def front_door(pipeline: Application, stack: ExitStack) -> FrontDoor:
     )
 
 
-def _limiter(pipeline: Application, stack: ExitStack) -> RateLimiter:
+def _limiter(pipeline: Application, stack: ExitStack, counted_alone: Callable[[], None]) -> RateLimiter:
     gateway = pipeline.settings.gateway
     if gateway.limiter == "postgres":
         return PostgresBuckets(pipeline.records.engine)
-    from ocr_pipeline.adapters.limits import MemoryLimiter, ValkeyLimiter
+    from ocr_pipeline.adapters.limits import FallbackLimiter, MemoryLimiter, ValkeyLimiter
 
     if gateway.limiter == "memory":
         return MemoryLimiter()
     if gateway.valkey_url is None:
         raise ConfigurationError("gateway.valkey_url is not set")
-    limiter = ValkeyLimiter(gateway.valkey_url.get_secret_value())
-    stack.callback(limiter.close)
-    return limiter
+    shared = ValkeyLimiter(gateway.valkey_url.get_secret_value())
+    stack.callback(shared.close)
+    return FallbackLimiter(shared, MemoryLimiter(), counted=counted_alone)

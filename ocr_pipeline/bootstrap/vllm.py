@@ -12,7 +12,7 @@ from ocr_pipeline.adapters.clock import SystemClock
 from ocr_pipeline.adapters.engines.survey import OpenCvSurveyor
 from ocr_pipeline.adapters.engines.vllm.addresses import DnsAddresses, FileAddresses, FixedAddresses
 from ocr_pipeline.adapters.engines.vllm.client import VllmServer
-from ocr_pipeline.bootstrap.engines import installed_engine
+from ocr_pipeline.bootstrap.engines import SECOND, installed_engine
 from ocr_pipeline.bootstrap.telemetry import CrossCheckMetrics, PoolCollector, PoolMetrics, ReadingMetrics
 from ocr_pipeline.ports.engine import Engine
 from ocr_pipeline.ports.generation import GenerationServer
@@ -32,7 +32,6 @@ from ocr_pipeline.recognition.profiles.profile import ModelProfile
 from ocr_pipeline.recognition.profiles.registry import ProfileRegistry
 from ocr_pipeline.settings import Settings, VllmSettings
 
-_SECOND = "cpu"
 _SAMPLING_KEY = b"ocr-pipeline cross-check"
 """No secret: it only keeps this choice apart from other hashes of the same image."""
 
@@ -64,7 +63,7 @@ def cross_checked(settings: Settings, reader: Engine, stack: ExitStack, registry
     if when is When.NEVER:
         return reader
     # The cross-checked engine owns both and closes the second one when it has stopped reading.
-    second = installed_engine(settings, _SECOND, vllm.cross_check_threads, ExitStack())
+    second = installed_engine(settings, SECOND, vllm.cross_check_threads, ExitStack())
     policy = CrossCheckPolicy(
         when, vllm.cross_check_share, key=_SAMPLING_KEY, doubtful_below=settings.min_confidence_threshold
     )

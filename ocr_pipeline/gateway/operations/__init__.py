@@ -1,0 +1,1 @@
+"""The status page: what operators see of the pipeline in a browser, and the same for programs."""
