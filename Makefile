@@ -7,8 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := var/demo
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: help setup demo demo-clean test test-vllm test-quick check format lock services services-down clean
+.PHONY: help setup demo demo-clean test test-vllm test-quick check image format lock services services-down clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s%s\n", $$1, $$2}'
@@ -48,19 +49,25 @@ test-vllm: setup ## Install vLLM's CPU build once, and test on real model server
 test-quick: setup ## Unit and property tests alone
 	$(BIN)/pytest -q tests/unit tests/properties
 
-check: setup ## Lint, format, strict types, import contracts
+check: setup ## Lint, format, strict types, import contracts, dashboards, everything under deploy/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/dashboards.py --check
+	$(BIN)/python tools/validate_deploy.py
+
+image: setup ## Build the worker's image from a Debian base, and let it read a page (root, buildah, podman)
+	tools/image_build_check.sh
 
 format: setup ## Format, and mend what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: setup ## Renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --group dev pyproject.toml -o requirements.lock
+lock: setup ## Renew the lock files from pyproject.toml
+	$(COMPILE) --group dev pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock pyproject.toml -o requirements-runtime.lock
+	echo 'hatchling>=1.27' | $(COMPILE) --python-version 3.11 - -o deploy/docker/requirements-build.lock
 
 clean: services-down ## Remove what was built and started here
 	rm -rf $(VENV) .runtime $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
