@@ -10,7 +10,9 @@ import typer
 from ocr_pipeline.bootstrap import Application
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
+from ocr_pipeline.cli.exits import Exit
 from ocr_pipeline.cli.session import session_of
+from ocr_pipeline.domain.access import AccessEvent
 from ocr_pipeline.domain.clients import ApiKey, Client, Role
 from ocr_pipeline.domain.ids import ClientId, KeyId
 from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, ManageKeys
@@ -41,7 +43,7 @@ def build() -> typer.Typer:
     """The group of commands."""
     app = typer.Typer(no_args_is_help=True, help="Who may use the HTTP API, how much, and with which keys.")
     app.command("list")(list_clients)
-    for command in (create, change, disable, enable):
+    for command in (create, change, disable, enable, history):
         app.command()(command)
     app.command("webhook-secret")(webhook_secret)
     keys = typer.Typer(no_args_is_help=True, help="The keys that clients sign their requests with.")
@@ -68,8 +70,8 @@ def create(
     wanted = Changes(role or None, source or None, requests_per_minute, burst, queued_pages)
     printer = Printer(as_json=as_json)
     with session_of(context).open() as app:
-        client = _clients(app).create(ClientId(name), wanted)
-        issued = _keys(app).create(client.id) if with_key else None
+        client = _clients(context, app).create(ClientId(name), wanted)
+        issued = _keys(context, app).create(client.id) if with_key else None
     if issued is not None:
         _print_issued(printer, issued, _client(client))
         return
@@ -81,7 +83,7 @@ def list_clients(context: typer.Context, as_json: JsonOption = False) -> None:
     """List every client with its roles and allowance."""
     printer = Printer(as_json=as_json)
     with session_of(context).open() as app:
-        clients = _clients(app).all()
+        clients = _clients(context, app).all()
     if as_json:
         printer.json([_client(client) for client in clients])
         return
@@ -118,28 +120,44 @@ def change(
     sources = [] if no_sources else (source or None)
     wanted = Changes(role or None, sources, requests_per_minute, burst, queued_pages)
     with session_of(context).open() as app:
-        client = _clients(app).change(ClientId(name), wanted)
+        client = _clients(context, app).change(ClientId(name), wanted)
     Printer(as_json=as_json).answer(_client(client), f"client {name}: {_described(client)}")
 
 
 def disable(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
     """Refuse every request of a client until it is enabled again. Work it handed in goes on."""
     with session_of(context).open() as app:
-        client = _clients(app).disable(ClientId(name))
+        client = _clients(context, app).disable(ClientId(name))
     Printer(as_json=as_json).answer(_client(client), f"client {name}: disabled")
 
 
 def enable(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
     """Take a disabled client in again, with the keys it had."""
     with session_of(context).open() as app:
-        client = _clients(app).enable(ClientId(name))
+        client = _clients(context, app).enable(ClientId(name))
     Printer(as_json=as_json).answer(_client(client), f"client {name}: enabled")
+
+
+def history(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
+    """Tell what was changed about a client and its keys, when and by whom; exit code 7 where the log is not whole."""
+    printer = Printer(as_json=as_json)
+    with session_of(context).open() as app:
+        told = _clients(context, app).history(ClientId(name))
+    events = [_event(event) for event in told.events]
+    if as_json:
+        printer.json({"client_id": name, "events": events, "broken_at": told.broken_at})
+    else:
+        rows = [(event["at"], event["actor"], event["kind"], _listed(event["details"])) for event in events]
+        printer.table("Changes", ("at", "actor", "change", "details"), rows)
+    if told.broken_at is not None:
+        printer.remark(f"the log does not hold from entry {told.broken_at} on")
+        raise typer.Exit(Exit.NOT_INTACT)
 
 
 def webhook_secret(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
     """Print what a client checks the signatures of webhooks with. It is the same each time."""
     with session_of(context).open() as app:
-        secret = _keys(app).webhook_secret(ClientId(name))
+        secret = _keys(context, app).webhook_secret(ClientId(name))
     Printer(as_json=as_json).answer({"client_id": name, "webhook_secret": secret}, secret)
 
 
@@ -148,7 +166,7 @@ def create_key(
 ) -> None:
     """Make a further key for a client and print its secret, this once. The keys before it go on working."""
     with session_of(context).open() as app:
-        issued = _keys(app).create(ClientId(name), lifetime=_days(expires_in_days))
+        issued = _keys(context, app).create(ClientId(name), lifetime=_days(expires_in_days))
     _print_issued(Printer(as_json=as_json), issued)
 
 
@@ -163,7 +181,7 @@ def rotate_key(
 ) -> None:
     """Make a new key and print its secret, this once; every key before it ends after the overlap."""
     with session_of(context).open() as app:
-        issued = _keys(app).rotate(
+        issued = _keys(context, app).rotate(
             ClientId(name), overlap=timedelta(hours=overlap_hours), lifetime=_days(expires_in_days)
         )
     printer = Printer(as_json=as_json)
@@ -174,7 +192,7 @@ def rotate_key(
 def revoke_key(context: typer.Context, key: KeyArgument, as_json: JsonOption = False) -> None:
     """End a key for good, at once; running servers know of it within seconds."""
     with session_of(context).open() as app:
-        revoked = _keys(app).revoke(KeyId(key))
+        revoked = _keys(context, app).revoke(KeyId(key))
         now = app.clock.now()
     Printer(as_json=as_json).answer(_key(revoked, now), f"key {key}: revoked")
 
@@ -183,7 +201,7 @@ def list_keys(context: typer.Context, name: NameArgument, as_json: JsonOption = 
     """List the keys of a client, oldest first, without their secrets."""
     printer = Printer(as_json=as_json)
     with session_of(context).open() as app:
-        keys = [_key(key, app.clock.now()) for key in _keys(app).of(ClientId(name))]
+        keys = [_key(key, app.clock.now()) for key in _keys(context, app).of(ClientId(name))]
     if as_json:
         printer.json(keys)
         return
@@ -193,12 +211,12 @@ def list_keys(context: typer.Context, name: NameArgument, as_json: JsonOption = 
     printer.remark(f"{len(keys)} keys")
 
 
-def _clients(app: Application) -> ManageClients:
-    return ManageClients(app.records, app.clock)
+def _clients(context: typer.Context, app: Application) -> ManageClients:
+    return ManageClients(app.records, app.clock, session_of(context).actor)
 
 
-def _keys(app: Application) -> ManageKeys:
-    return ManageKeys(app.records, app.vault, app.clock)
+def _keys(context: typer.Context, app: Application) -> ManageKeys:
+    return ManageKeys(app.records, app.vault, app.clock, actor=session_of(context).actor)
 
 
 def _days(days: int | None) -> timedelta | None:
@@ -246,6 +264,21 @@ def _key(key: ApiKey, now: datetime) -> dict[str, Any]:
         "expires_at": _moment(key.expires_at),
         "revoked_at": _moment(key.revoked_at),
     }
+
+
+def _event(event: AccessEvent) -> dict[str, Any]:
+    entry = event.entry
+    return {
+        "sequence": event.sequence,
+        "at": entry.at.isoformat(),
+        "actor": entry.actor,
+        "kind": entry.kind.value,
+        "details": dict(entry.details),
+    }
+
+
+def _listed(details: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in details.items() if value is not None)
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ocr_pipeline.domain.access import AccessEntry, AccessEvent, AccessKind, verify
+from ocr_pipeline.domain.audit import Detail
 from ocr_pipeline.domain.clients import Allowance, ApiKey, Client, Role
 from ocr_pipeline.domain.errors import Conflict, PipelineError
 from ocr_pipeline.domain.ids import ClientId, KeyId
 from ocr_pipeline.ports.clock import Clock
-from ocr_pipeline.ports.records import Records
+from ocr_pipeline.ports.records import Records, UnitOfWork
 from ocr_pipeline.ports.vault import Vault
 
 KEY_PREFIX = "ock_"
@@ -74,12 +76,21 @@ class IssuedKey:
     secret: bytes = field(repr=False)
 
 
-class ManageClients:
-    """Makes, changes, disables and lists clients."""
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was changed about a client, oldest first; `broken_at` is the first place where the chain does not hold."""
 
-    def __init__(self, records: Records, clock: Clock) -> None:
+    events: list[AccessEvent]
+    broken_at: int | None
+
+
+class ManageClients:
+    """Makes, changes, disables and lists clients, in the name of `actor`, and keeps the log of it."""
+
+    def __init__(self, records: Records, clock: Clock, actor: str = "operator") -> None:
         self._records = records
         self._clock = clock
+        self._actor = actor
 
     def create(self, client_id: ClientId, wanted: Changes) -> Client:
         """A new client; what is not wanted otherwise is as `Allowance` has it. Raises Conflict, InvalidAccess."""
@@ -88,33 +99,52 @@ class ManageClients:
         client = wanted.applied(Client(client_id, frozenset({Role.SUBMITTER}), self._clock.now()))
         with self._records() as uow:
             uow.clients.add(client)
+            self._log(uow, client, AccessKind.CLIENT_CREATED)
             uow.commit()
         return client
 
     def change(self, client_id: ClientId, wanted: Changes) -> Client:
         """The client as changed. Raises NotFound, InvalidAccess."""
-        return self._save(client_id, wanted.applied)
+        return self._save(client_id, wanted.applied, AccessKind.CLIENT_CHANGED)
 
     def disable(self, client_id: ClientId) -> Client:
         """Refuse every request of a client until it is enabled again. Its work goes on. Raises NotFound."""
         now = self._clock.now()
-        return self._save(client_id, lambda client: replace(client, disabled_at=client.disabled_at or now))
+        return self._save(
+            client_id,
+            lambda client: replace(client, disabled_at=client.disabled_at or now),
+            AccessKind.CLIENT_DISABLED,
+        )
 
     def enable(self, client_id: ClientId) -> Client:
         """Take a disabled client in again. Raises NotFound."""
-        return self._save(client_id, lambda client: replace(client, disabled_at=None))
+        return self._save(client_id, lambda client: replace(client, disabled_at=None), AccessKind.CLIENT_ENABLED)
 
     def all(self) -> list[Client]:
         """Every client, in order of id."""
         with self._records() as uow:
             return uow.clients.all()
 
-    def _save(self, client_id: ClientId, change: Callable[[Client], Client]) -> Client:
+    def history(self, client_id: ClientId) -> History:
+        """What was changed about a client and its keys, and whether that is all of it. Raises NotFound."""
         with self._records() as uow:
-            changed = change(uow.clients.lock(client_id))
-            uow.clients.save(changed)
+            uow.clients.lock(client_id)
+            head, events = uow.access_log.head(client_id), uow.access_log.events(client_id)
+        return History(events, verify(client_id, events, head))
+
+    def _save(self, client_id: ClientId, change: Callable[[Client], Client], kind: AccessKind) -> Client:
+        with self._records() as uow:
+            before = uow.clients.lock(client_id)
+            changed = change(before)
+            if changed != before:
+                uow.clients.save(changed)
+                self._log(uow, changed, kind)
             uow.commit()
         return changed
+
+    def _log(self, uow: UnitOfWork, client: Client, kind: AccessKind) -> None:
+        details = () if kind in {AccessKind.CLIENT_DISABLED, AccessKind.CLIENT_ENABLED} else _described(client)
+        uow.access_log.append(AccessEntry(client.id, kind, self._clock.now(), self._actor, details))
 
 
 class ManageKeys:
@@ -125,12 +155,18 @@ class ManageKeys:
     """
 
     def __init__(
-        self, records: Records, vault: Vault, clock: Clock, entropy: Callable[[int], bytes] = secrets.token_bytes
+        self,
+        records: Records,
+        vault: Vault,
+        clock: Clock,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        actor: str = "operator",
     ) -> None:
         self._records = records
         self._vault = vault
         self._clock = clock
         self._entropy = entropy
+        self._actor = actor
 
     def create(self, client_id: ClientId, *, lifetime: timedelta | None = None) -> IssuedKey:
         """A further key. Raises NotFound, InvalidAccess, and Conflict where that makes more than MAX_USABLE_KEYS."""
@@ -151,7 +187,9 @@ class ManageKeys:
             uow.clients.lock(uow.clients.key(key_id).client_id)
             key = uow.clients.key(key_id)
             revoked = replace(key, revoked_at=key.revoked_at or now)
-            uow.clients.save_key(revoked)
+            if revoked != key:
+                uow.clients.save_key(revoked)
+                self._log(uow, revoked, AccessKind.KEY_REVOKED, now)
             uow.commit()
         return revoked
 
@@ -188,9 +226,16 @@ class ManageKeys:
             for before, after in zip(old, left, strict=True):
                 if after != before:
                     uow.clients.save_key(after)
+                    self._log(uow, after, AccessKind.KEY_ENDING, now)
             uow.clients.add_key(key)
+            self._log(uow, key, AccessKind.KEY_CREATED, now)
             uow.commit()
         return IssuedKey(key, secret)
+
+    def _log(self, uow: UnitOfWork, key: ApiKey, kind: AccessKind, now: datetime) -> None:
+        expires = None if key.expires_at is None else key.expires_at.isoformat()
+        details: tuple[tuple[str, Detail], ...] = (("key", key.id), ("expires_at", expires))
+        uow.access_log.append(AccessEntry(key.client_id, kind, now, self._actor, details))
 
     def _new_id(self) -> KeyId:
         """100 random bits in base32: no key's id is ever guessed."""
@@ -205,6 +250,16 @@ def key_secret(vault: Vault, key: ApiKey) -> bytes:
 def webhook_secret(vault: Vault, client_id: ClientId) -> bytes:
     """The secret (32 bytes) by which a client knows that a webhook is ours. Raises KeyUnavailable."""
     return vault.secret(client_id, "webhook")
+
+
+def _described(client: Client) -> tuple[tuple[str, Detail], ...]:
+    return (
+        ("roles", sorted(role.value for role in client.roles)),
+        ("requests_per_minute", client.allowance.requests_per_minute),
+        ("burst", client.allowance.burst),
+        ("queued_pages", client.allowance.queued_pages),
+        ("sources", list(client.sources)),
+    )
 
 
 def _ending(key: ApiKey, at: datetime) -> ApiKey:

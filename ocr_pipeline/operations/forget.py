@@ -1,4 +1,4 @@
-"""Forgetting what is remembered for a while only: idempotency keys, known pages, signatures that were seen."""
+"""Forgetting what is remembered for a while only: idempotency keys, known pages, webhooks, signatures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from ocr_pipeline.ports.records import Records
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long a request is known by its idempotency key, and a page by its image."""
+    """How long a request is known by its idempotency key, a page by its image, and a webhook after it ended."""
 
     idempotency: timedelta
     known_pages: timedelta
+    webhooks: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Forgotten:
 
     idempotency_keys: int
     known_pages: int
+    webhooks: int
     nonces: int
 
 
@@ -42,5 +44,6 @@ class ForgetOld:
         with self._records() as uow:
             keys = uow.idempotency.forget(now - self._lifetimes.idempotency)
             pages = uow.known_pages.forget_before(now - self._lifetimes.known_pages)
+            webhooks = uow.webhooks.forget_before(now - self._lifetimes.webhooks)
             uow.commit()
-        return Forgotten(keys, pages, self._nonces.forget(now))
+        return Forgotten(keys, pages, webhooks, self._nonces.forget(now))

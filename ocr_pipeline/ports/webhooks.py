@@ -44,6 +44,10 @@ class Webhooks(Protocol):
         """Every try of a webhook, oldest first."""
         ...
 
+    def forget_before(self, moment: datetime) -> int:
+        """Drop every webhook that was delivered or given up before then, with its tries; returns how many."""
+        ...
+
 
 class WebhookSender(Protocol):
     """Sends one message to an address that a client gave."""

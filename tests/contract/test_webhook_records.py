@@ -224,3 +224,26 @@ def test_a_try_belongs_to_a_known_webhook(records: Records, document: Document) 
         work.webhooks.log(Delivery(webhook.id, 1, NOON, 0.1, status=200))
     with records() as work:
         assert work.webhooks.deliveries(webhook.id) == []
+
+
+def test_webhooks_that_ended_long_ago_are_forgotten_with_their_tries(records: Records, document: Document) -> None:
+    open_still, recent, delivered, abandoned = (new_webhook(document) for _ in range(4))
+    add(
+        records,
+        open_still,
+        replace(recent, delivered_at=NOON + MINUTE),
+        replace(delivered, delivered_at=NOON - MINUTE),
+        replace(abandoned, abandoned_at=NOON - MINUTE),
+    )
+    with records() as work:
+        for webhook in (open_still, recent, delivered, abandoned):
+            work.webhooks.log(Delivery(webhook.id, 1, NOON - MINUTE, 0.1, status=204))
+        work.commit()
+    with records() as work:
+        assert work.webhooks.forget_before(NOON) == 2
+        work.commit()
+    with records() as work:
+        assert {webhook.id for webhook in work.webhooks.of_document(document.id)} == {open_still.id, recent.id}
+        assert work.webhooks.deliveries(delivered.id) == []
+        assert len(work.webhooks.deliveries(recent.id)) == 1
+        assert work.webhooks.forget_before(NOON) == 0

@@ -9,10 +9,12 @@ from psycopg import Connection
 from psycopg.errors import IntegrityConstraintViolation, UniqueViolation
 from sqlalchemy import URL
 
+from ocr_pipeline.adapters.clock import SystemClock
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.domain import audit
 from ocr_pipeline.domain.errors import IntegrityError
-from ocr_pipeline.domain.ids import DocumentId
+from ocr_pipeline.domain.ids import ClientId, DocumentId
+from ocr_pipeline.operations.access import Changes, ManageClients
 from tests.postgres_fixtures import TestServer, new_document, new_entry
 
 
@@ -64,6 +66,21 @@ def test_no_statement_changes_an_event(
         events, head = list(work.audit.events(document_id)), work.audit.head(document_id)
     assert len(events) == 3
     assert audit.verify(document_id, events, head) is None
+
+
+@pytest.mark.parametrize("role", ["origin", "replica"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE access_events SET actor = 'x'", "DELETE FROM access_events", "TRUNCATE access_events"]
+)
+def test_no_statement_changes_the_log_of_access(
+    connection: Connection[tuple[object, ...]], postgres_records: PostgresRecords, change: str, role: str
+) -> None:
+    clients = ManageClients(postgres_records, SystemClock())
+    clients.create(ClientId("ward"), Changes())
+    connection.execute(f"SET session_replication_role = {role}")
+    with pytest.raises(IntegrityConstraintViolation, match="only ever added"):
+        connection.execute(change)
+    assert clients.history(ClientId("ward")).broken_at is None
 
 
 def test_a_place_in_a_chain_is_taken_once(document_id: DocumentId, connection: Connection[tuple[object, ...]]) -> None:

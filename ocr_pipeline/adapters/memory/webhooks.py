@@ -68,6 +68,17 @@ class MemoryWebhooks:
         found = [row for row in self._transaction.deliveries.rows() if row.webhook_id == webhook_id]
         return sorted(found, key=lambda row: row.at)
 
+    def forget_before(self, moment: datetime) -> int:
+        """Tries go with their webhooks."""
+        ended = {row.id for row in self._transaction.webhooks.rows() if _ended_before(row, moment)}
+        self._transaction.deliveries.drop(lambda row: row.webhook_id in ended)
+        return self._transaction.webhooks.drop(lambda row: row.id in ended)
+
+
+def _ended_before(webhook: Webhook, moment: datetime) -> bool:
+    ended = webhook.delivered_at or webhook.abandoned_at
+    return ended is not None and ended < moment
+
 
 def _is_due(webhook: Webhook, now: datetime) -> bool:
     return webhook.delivered_at is None and webhook.abandoned_at is None and webhook.not_before <= now

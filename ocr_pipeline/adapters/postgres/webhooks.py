@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 
 from ocr_pipeline.adapters.postgres.front_door_tables import webhook_deliveries, webhooks
 from ocr_pipeline.adapters.postgres.rows import Row, utc, utc_or_none
@@ -85,6 +85,13 @@ class PostgresWebhooks:
             .order_by(webhook_deliveries.c.at, webhook_deliveries.c.id)
         )
         return [_delivery_from_row(row) for row in found]
+
+    def forget_before(self, moment: datetime) -> int:
+        """Tries go with their webhooks."""
+        ended = func.coalesce(webhooks.c.delivered_at, webhooks.c.abandoned_at) < moment
+        old = select(webhooks.c.id).where(ended)
+        self._transaction.run(delete(webhook_deliveries).where(webhook_deliveries.c.webhook_id.in_(old)))
+        return self._transaction.run(delete(webhooks).where(ended))
 
 
 def _webhook_to_row(webhook: Webhook) -> Row:

@@ -1,0 +1,86 @@
+"""The log of access: who was let in, with which keys, and who decided so; each entry chained to the one before.
+
+It is to clients what the audit trail is to documents: an entry that was changed, dropped or moved breaks its chain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from ocr_pipeline.domain.audit import GENESIS, ChainHead, Detail
+from ocr_pipeline.domain.ids import ClientId
+
+
+class AccessKind(StrEnum):
+    """What can happen to a client and its keys."""
+
+    CLIENT_CREATED = "client_created"
+    CLIENT_CHANGED = "client_changed"
+    CLIENT_DISABLED = "client_disabled"
+    CLIENT_ENABLED = "client_enabled"
+    KEY_CREATED = "key_created"
+    KEY_ENDING = "key_ending"
+    KEY_REVOKED = "key_revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessEntry:
+    """What is to be recorded of a client. `details` hold ids and figures, never a secret."""
+
+    client_id: ClientId
+    kind: AccessKind
+    at: datetime
+    actor: str
+    details: tuple[tuple[str, Detail], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessEvent:
+    """A recorded entry, its place in the client's chain (from 1), and hashes of 32 bytes."""
+
+    entry: AccessEntry
+    sequence: int
+    previous: bytes
+    hash: bytes
+
+
+def append(head: ChainHead, entry: AccessEntry) -> tuple[AccessEvent, ChainHead]:
+    """The event that follows `head`, and the new head."""
+    sequence = head.sequence + 1
+    digest = _hash(entry, sequence, head.hash)
+    return AccessEvent(entry, sequence, head.hash, digest), ChainHead(sequence, digest)
+
+
+def verify(client_id: ClientId, events: Iterable[AccessEvent], head: ChainHead) -> int | None:
+    """The first place (from 1) where a client's chain does not hold, oldest event first; None when all of it does."""
+    expected = ChainHead(0, GENESIS)
+    for event in events:
+        place = expected.sequence + 1
+        whole = event.entry.client_id == client_id and event.sequence == place and event.previous == expected.hash
+        if not whole or _hash(event.entry, event.sequence, event.previous) != event.hash:
+            return place
+        expected = ChainHead(event.sequence, event.hash)
+    return None if expected == head else expected.sequence + 1
+
+
+def _hash(entry: AccessEntry, sequence: int, previous: bytes) -> bytes:
+    """SHA-256 over the previous hash and a canonical JSON form of the entry (sorted keys, UTC microseconds)."""
+    canonical = json.dumps(
+        {
+            "actor": entry.actor,
+            "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "client": entry.client_id,
+            "details": dict(entry.details),
+            "kind": entry.kind.value,
+            "sequence": sequence,
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    return hashlib.sha256(previous + canonical.encode()).digest()
