@@ -2,6 +2,9 @@
 
 The driver's message may quote values of a row, so it is never passed on: only the SQLSTATE and the name of a broken
 constraint are, and the driver's exception is not chained.
+
+Whoever presses Ctrl-C while a statement runs must be heard: tidying up after an interruption SQLAlchemy may fail with
+an error of its own, which would take the interruption's place and pass for the database's refusal.
 """
 
 from __future__ import annotations
@@ -42,9 +45,10 @@ _PASSING = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what SQLAlchemy or psycopg raises inside the block into the project's errors."""
+    """Turn what SQLAlchemy or psycopg raises inside the block into the project's errors; interruptions stay theirs."""
     try:
-        yield
+        with _interruptions_heard():
+            yield
     except SQLAlchemyError as error:
         failure = translate(error)
         if failure is None:
@@ -52,6 +56,20 @@ def translated() -> Iterator[None]:
         raise failure from None
     except psycopg.Error as error:
         raise _from_driver(error, disconnected=False) from None
+
+
+@contextmanager
+def _interruptions_heard() -> Iterator[None]:
+    """Raise an interruption in place of the errors that came of it."""
+    try:
+        yield
+    except (SQLAlchemyError, psycopg.Error, AssertionError) as error:  # SQLAlchemy asserts that it tidied up
+        behind = error.__context__
+        while behind is not None and not isinstance(behind, KeyboardInterrupt | SystemExit):
+            behind = behind.__context__
+        if behind is None:
+            raise
+        raise behind from None
 
 
 def translate(error: SQLAlchemyError) -> PipelineError | None:
