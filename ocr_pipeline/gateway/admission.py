@@ -6,19 +6,20 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-from anyio import to_thread
-
 from ocr_pipeline import logs
 from ocr_pipeline.domain.clients import Allowance
 from ocr_pipeline.domain.errors import PipelineError
+from ocr_pipeline.domain.ids import ClientId
 from ocr_pipeline.domain.priorities import Priority, Stage, lane
 from ocr_pipeline.gateway.auth import Principal
+from ocr_pipeline.gateway.auth.cache import ExpiringCache
 from ocr_pipeline.gateway.problems import Problem, retry_after
 from ocr_pipeline.ports.rate_limits import RateLimiter, Taken
 from ocr_pipeline.ports.records import Records
 
 _MINUTE = 60.0
 _LOOK_SECONDS = 2.0
+_CLIENTS = 4_096
 _QUOTA_RETRY_SECONDS = 30.0
 _LANE_RETRY_SECONDS = 30.0
 
@@ -26,19 +27,19 @@ _LANE_RETRY_SECONDS = 30.0
 class Admission:
     """Charges requests to clients, and turns documents away before their body is read."""
 
-    def __init__(self, limiter: RateLimiter, records: Records, lanes: LaneDepths, most: int) -> None:
+    def __init__(self, limiter: RateLimiter, waiting: WaitingPages, lanes: LaneDepths, most: int) -> None:
         self._limiter = limiter
-        self._records = records
+        self._waiting = waiting
         self._lanes = lanes
         self._most = most
 
-    async def charge(self, principal: Principal) -> dict[str, str]:
+    def charge(self, principal: Principal) -> dict[str, str]:
         """Take one request from the client's bucket; returns the headers that say what is left.
 
         Raises Problem (429) where the bucket is empty.
         """
         allowance = principal.client.allowance
-        taken = await to_thread.run_sync(self._take, principal, allowance)
+        taken = self._take(principal, allowance)
         headers = limit_headers(allowance, taken)
         if not taken.allowed:
             raise Problem("rate_limited", headers={**headers, **retry_after(taken.retry_after)})
@@ -49,15 +50,52 @@ class Admission:
         if self._lanes.deepest(priority) >= self._most:
             raise Problem("overloaded", headers=retry_after(_LANE_RETRY_SECONDS))
         quota = principal.client.allowance.queued_pages
-        with self._records() as uow:
-            waiting = uow.documents.waiting_pages(principal.client_id)
-        if waiting >= quota:
+        if not self._waiting.let_in(principal.client_id, quota):
             raise Problem("quota_exceeded", headers=retry_after(_QUOTA_RETRY_SECONDS), limit=f"queued_pages={quota}")
 
     def _take(self, principal: Principal, allowance: Allowance) -> Taken:
         return self._limiter.take(
             principal.client_id, per_second=allowance.requests_per_minute / _MINUTE, burst=allowance.burst
         )
+
+
+class WaitingPages:
+    """How many pages of each client wait, counted in the database every other second at most. Safe between threads.
+
+    In between, each document that is let in here counts as one page more, as the database counts it until it is
+    opened. Nobody is turned away on a count that is not fresh; what other processes let in meanwhile is all that can
+    exceed a quota.
+    """
+
+    def __init__(self, records: Records, now: Callable[[], float] = time.monotonic) -> None:
+        self._records = records
+        self._counts: ExpiringCache[ClientId, _Count] = ExpiringCache(_LOOK_SECONDS, _CLIENTS, now)
+
+    def let_in(self, client_id: ClientId, quota: int) -> bool:
+        """Whether one more document of the client is let in."""
+        known = self._counts.get(client_id)
+        if known is not None and known.take(quota):
+            return True
+        with self._records() as uow:
+            fresh = _Count(uow.documents.waiting_pages(client_id))
+        self._counts.put(client_id, fresh)
+        return fresh.take(quota)
+
+
+class _Count:
+    """Pages that wait, counted on from what the database said."""
+
+    def __init__(self, pages: int) -> None:
+        self._pages = pages
+        self._lock = Lock()
+
+    def take(self, quota: int) -> bool:
+        """Count one more, unless there are as many as may be."""
+        with self._lock:
+            if self._pages >= quota:
+                return False
+            self._pages += 1
+            return True
 
 
 class LaneDepths:

@@ -12,8 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from ocr_pipeline import __version__
 from ocr_pipeline.adapters.clock import RandomIds
-from ocr_pipeline.gateway import changes, events, health, results, submit
+from ocr_pipeline.gateway import changes, events, health, object_events, results, submit
 from ocr_pipeline.gateway.openapi import describe
+from ocr_pipeline.gateway.operations import routes as operations
+from ocr_pipeline.gateway.operations.pages import Pages
 from ocr_pipeline.gateway.problem_catalog import CATALOG
 from ocr_pipeline.gateway.problems import Problem, install
 from ocr_pipeline.gateway.service import Service
@@ -34,7 +36,8 @@ def create(opening: Opening) -> FastAPI:
                 yield
 
     app = FastAPI(title="OCR pipeline", version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
-    for routes in (submit, results, changes, events, health):
+    app.state.operations = Pages()
+    for routes in (submit, results, changes, events, object_events, operations, health):
         app.include_router(routes.router)
     app.add_api_route("/problems/{code}", _describe_problem, include_in_schema=False, response_class=HTMLResponse)
     app.add_middleware(Telemetry, metrics=metrics, ids=RandomIds())

@@ -14,9 +14,10 @@ from fastapi import FastAPI
 
 from ocr_pipeline import logs
 from ocr_pipeline.bootstrap import Application, FrontDoor, application, front_door
+from ocr_pipeline.bootstrap.observability import take_snapshot
 from ocr_pipeline.domain.errors import PipelineError
 from ocr_pipeline.domain.ids import DocumentId
-from ocr_pipeline.gateway.admission import Admission, LaneDepths
+from ocr_pipeline.gateway.admission import Admission, LaneDepths, WaitingPages
 from ocr_pipeline.gateway.app import create
 from ocr_pipeline.gateway.auth import (
     Authenticator,
@@ -26,6 +27,7 @@ from ocr_pipeline.gateway.auth import (
     SignatureRules,
     SignedRequests,
     TokenRules,
+    Visits,
 )
 from ocr_pipeline.gateway.health import Health
 from ocr_pipeline.gateway.progress import ProgressWatch
@@ -37,6 +39,7 @@ from ocr_pipeline.settings import Settings, load
 
 _STEP_SECONDS = 0.5
 _FORGET_SECONDS = 600.0
+_ORPHAN_SECONDS = 3600.0
 _FETCHES = 4
 
 
@@ -44,7 +47,14 @@ def build() -> FastAPI:
     """The app of this process. Raises ConfigurationError."""
     settings = load()
     logs.configure(settings.log_level, settings.log_format)
-    return create(partial(opened, settings))
+    app = create(partial(opened, settings))
+    watch = settings.observability
+    if watch.otlp_endpoint is not None:
+        from ocr_pipeline.adapters.tracing import Tracing  # noqa: PLC0415 - only where somebody traces
+        from ocr_pipeline.gateway.tracing import TraceRequests  # noqa: PLC0415
+
+        app.add_middleware(TraceRequests, tracing=Tracing("gateway", watch.otlp_endpoint, watch.trace_share))
+    return app
 
 
 @contextmanager
@@ -52,21 +62,24 @@ def opened(settings: Settings, metrics: GatewayMetrics) -> Iterator[Service]:
     """The service over the settings' pipeline; embedded, its workers work in this process."""
     with application(settings) as pipeline, ExitStack() as stack:
         worker = stack.enter_context(_at_work(pipeline))
-        door = front_door(pipeline, stack)
+        door = front_door(pipeline, stack, counted_alone=metrics.limited_alone.inc)
         gateway = settings.gateway
+        directory = Directory(pipeline.records, pipeline.vault, pipeline.clock)
+        session = timedelta(hours=settings.observability.session_hours)
         stack.enter_context(
             sweeping(
                 Sweep("webhooks", settings.webhooks.interval_seconds, door.notify),
                 Sweep("forgetting", _FORGET_SECONDS, door.forget),
+                Sweep("orphans", _ORPHAN_SECONDS, pipeline.drop_orphans),
             )
         )
         stack.callback(door.notify.stop)
         yield Service(
             pipeline=pipeline,
-            authenticator=_authenticator(settings, pipeline, door),
+            authenticator=_authenticator(settings, pipeline, door, directory),
             admission=Admission(
                 door.limiter,
-                pipeline.records,
+                WaitingPages(pipeline.records),
                 LaneDepths(pipeline.lane_depths),
                 gateway.max_lane_depth,
             ),
@@ -78,19 +91,22 @@ def opened(settings: Settings, metrics: GatewayMetrics) -> Iterator[Service]:
             metrics=metrics,
             webhooks=door.webhooks,
             fetches=Semaphore(_FETCHES),
+            visits=Visits(directory, door.nonces, pipeline.clock, session),
+            snapshot=take_snapshot(settings, pipeline.records, stack),
         )
 
 
-def _authenticator(settings: Settings, pipeline: Application, door: FrontDoor) -> Authenticator:
-    directory = Directory(pipeline.records, pipeline.vault, pipeline.clock)
+def _authenticator(settings: Settings, pipeline: Application, door: FrontDoor, directory: Directory) -> Authenticator:
     rules = SignatureRules(timedelta(seconds=settings.gateway.max_clock_skew_seconds))
     signed = SignedRequests(directory, door.nonces, pipeline.clock, rules)
     oidc = settings.oidc
     if oidc.issuer is None or oidc.audience is None or oidc.jwks_url is None:
         return Authenticator(signed)
-    accepted = TokenRules(oidc.issuer, oidc.audience, roles_claim=oidc.roles_claim)
+    accepted = TokenRules(oidc.issuer, oidc.audience, roles_claim=oidc.roles_claim, leeway=oidc.leeway_seconds)
     if oidc.client_claim is not None:
         accepted = replace(accepted, client_claims=(oidc.client_claim,))
+    if oidc.role_names:
+        accepted = replace(accepted, role_names=oidc.role_names)
     return Authenticator(signed, BearerTokens(accepted, JwksKeys(oidc.jwks_url), directory))
 
 

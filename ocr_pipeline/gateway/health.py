@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ocr_pipeline.bootstrap.metrics_server import collected
 from ocr_pipeline.domain.errors import PipelineError
 
 Check = Callable[[], None]
@@ -91,5 +92,5 @@ async def ready(request: Request) -> JSONResponse:
 @router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> PlainTextResponse:
     """What the gateway counts, for Prometheus. The proxies in `deploy/` do not let it out."""
-    registry = request.app.state.service.metrics.registry
+    registry = collected(request.app.state.service.metrics.registry)
     return PlainTextResponse(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -82,6 +82,7 @@ class PageView(Model):
     reasons: list[str] = Field(default_factory=list, examples=[[]])
     engine: str | None = Field(None, examples=["cpu-hybrid/1"])
     attempt: int = Field(examples=[1])
+    cached: bool = Field(description="Not read anew: its text was read before, from the same image of this client.")
     updated_at: datetime
 
     @classmethod
@@ -94,6 +95,7 @@ class PageView(Model):
             reasons=list(page.reasons),
             engine=page.engine,
             attempt=page.attempt,
+            cached=page.known,
             updated_at=page.updated_at,
         )
 

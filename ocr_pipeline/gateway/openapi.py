@@ -79,7 +79,7 @@ def describe(app: FastAPI, version: str) -> None:
                 openapi_version="3.1.0",
                 description=_DESCRIPTION,
                 routes=app.routes,
-                tags=[{"name": "documents"}, {"name": "results"}, {"name": "health"}],
+                tags=[{"name": "documents"}, {"name": "results"}, {"name": "events"}, {"name": "health"}],
             )
             _secure(document)
             app.openapi_schema = document

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ocr_pipeline.domain.errors import NotFound, PipelineError, Refused
+from ocr_pipeline.gateway.auth.errors import Unauthenticated
 from ocr_pipeline.gateway.languages import preferred
 from ocr_pipeline.gateway.problem_catalog import CATALOG
 
@@ -91,6 +92,9 @@ async def _pipeline_error(request: Request, error: Exception) -> JSONResponse:
     if error.code not in CATALOG:
         _LOG.error("unexpected failure", code=error.code, error=type(error).__name__)
         return answer(request, "internal")
+    if isinstance(error, Unauthenticated):
+        # Why is for the operators: callers learn no more than the code.
+        _LOG.info("not let in", code=error.code, cause=error.cause)
     # What was not found is never named: whether it is there is nobody else's business.
     return answer(request, error.code, None if isinstance(error, NotFound) else str(error))
 

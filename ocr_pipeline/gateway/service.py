@@ -16,11 +16,12 @@ from ocr_pipeline.domain.documents import Document
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.gateway.admission import Admission
-from ocr_pipeline.gateway.auth import Authenticator, Principal
+from ocr_pipeline.gateway.auth import Authenticator, Principal, Visits
 from ocr_pipeline.gateway.health import Health
 from ocr_pipeline.gateway.problems import Problem
 from ocr_pipeline.gateway.progress import ProgressWatch
 from ocr_pipeline.gateway.telemetry import GatewayMetrics
+from ocr_pipeline.operations.snapshot import TakeSnapshot
 from ocr_pipeline.ports.records import Progress, UnitOfWork
 from ocr_pipeline.ports.webhooks import WebhookSender
 
@@ -41,6 +42,8 @@ class Service:
     metrics: GatewayMetrics
     webhooks: WebhookSender
     fetches: Semaphore
+    visits: Visits
+    snapshot: TakeSnapshot
 
     def visible(self, principal: Principal, document_id: UUID) -> Document:
         """A document that this principal may know of. Raises NotFound for all others, whoever they belong to."""
@@ -66,7 +69,7 @@ async def in_thread(call: Callable[..., Result], *arguments: object) -> Result:
     return await to_thread.run_sync(call, *arguments)
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service that the app was built with."""
     service = request.app.state.service
     assert isinstance(service, Service)  # noqa: S101 - narrows what the app was built with
@@ -75,12 +78,16 @@ def service_of(request: Request) -> Service:
 
 async def authenticated(request: Request, service: Annotated[Service, Depends(service_of)]) -> Principal:
     """Who asks, once their allowance is charged. Raises what the authenticator raises, and Problem (429)."""
+    return await in_thread(_let_in, service, request)
+
+
+def _let_in(service: Service, request: Request) -> Principal:
     scope = request.scope
-    principal = await in_thread(
-        service.authenticator.authenticate, request.method, scope["raw_path"], scope["query_string"], request.headers
+    principal = service.authenticator.authenticate(
+        request.method, scope["raw_path"], scope["query_string"], request.headers
     )
     request.state.client_id = principal.client_id
-    request.state.limit_headers = await service.admission.charge(principal)
+    request.state.limit_headers = service.admission.charge(principal)
     return principal
 
 

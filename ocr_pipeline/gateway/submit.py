@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Annotated, Literal
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.concurrency import contextmanager_in_threadpool
 
 from ocr_pipeline.domain.documents import SETTLED_STATES, DocumentKind
 from ocr_pipeline.domain.priorities import class_for
@@ -19,10 +19,11 @@ from ocr_pipeline.gateway.models import SubmittedView
 from ocr_pipeline.gateway.openapi import SUBMIT_BODY, problems
 from ocr_pipeline.gateway.problems import Problem
 from ocr_pipeline.gateway.service import Known, Service, Submitter, in_thread
-from ocr_pipeline.gateway.sources import grant
+from ocr_pipeline.gateway.sources import fetched, grant
 from ocr_pipeline.gateway.submissions import Incoming
 from ocr_pipeline.intake.receive import Arrival
-from ocr_pipeline.intake.submit import Receipt
+from ocr_pipeline.intake.submit import Receipt, Reception
+from ocr_pipeline.ports.records import Progress
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -78,25 +79,39 @@ async def submit(
     form = request.headers.get("content-type", "").startswith("multipart/")
     limits = BodyLimits(most + _FORM_OVERHEAD * form, gateway.body_seconds, gateway.idle_body_seconds)
     incoming = await submissions.read(request, Body(request, limits, principal.body_digest()))
-    arrival = await _arrival(service, principal, incoming, key)
-    receipt = await _receive(service, principal, incoming, arrival)
+    receipt = await _receive(service, principal, incoming, key)
     waited = await _wait(service, receipt, _seconds_to_wait(prefer, gateway.max_wait_seconds))
     if waited is not None:
         response.headers["Preference-Applied"] = f"wait={waited}"
-    document, progress = await in_thread(service.standing, principal, receipt.document_id)
+    document, progress = receipt.document, Progress(receipt.state, receipt.document.updated_at, {})
+    if waited is not None or receipt.duplicate:
+        document, progress = await in_thread(service.standing, principal, receipt.document_id)
     response.status_code = 200 if progress.state in SETTLED_STATES else 202
     response.headers["Location"] = f"/v1/documents/{receipt.document_id}"
     view = SubmittedView.of(document, progress)
     return view.model_copy(update={"duplicate": receipt.duplicate})
 
 
-async def _arrival(service: Service, principal: Principal, incoming: Incoming, key: str | None) -> Arrival:
+async def _receive(service: Service, principal: Principal, incoming: Incoming, key: str | None) -> Receipt:
+    chunks = incoming.chunks
+    if chunks is None:
+        chunks = _fetched(service, principal, incoming.source or "")
+    with ExitStack() as opened:
+        reception = await in_thread(_open, service, principal, incoming, key, opened)
+        async for chunk in chunks:
+            reception.write(chunk)
+            service.metrics.received_bytes.inc(len(chunk))
+        return await in_thread(_finish, reception, opened)
+
+
+def _open(service: Service, principal: Principal, incoming: Incoming, key: str | None, opened: ExitStack) -> Reception:
+    """Begin to receive, unless there is no room. Raises Problem, and what looking at the webhook's address raises."""
     asked = incoming.asked
     if asked.callback_url is not None:
-        await in_thread(service.webhooks.check, asked.callback_url)
+        service.webhooks.check(asked.callback_url)
     lane = class_for(asked.deadline, service.pipeline.clock.now(), asked.lane)
-    await in_thread(service.admission.check_room, principal, lane)
-    return Arrival(
+    service.admission.check_room(principal, lane)
+    arrival = Arrival(
         client_id=principal.client_id,
         name=incoming.name,
         priority=asked.lane,
@@ -108,23 +123,18 @@ async def _arrival(service: Service, principal: Principal, incoming: Incoming, k
         idempotency=key,
         again=asked.again,
     )
+    return opened.enter_context(service.pipeline.submit.receiving(arrival))
 
 
-async def _receive(service: Service, principal: Principal, incoming: Incoming, arrival: Arrival) -> Receipt:
-    chunks = incoming.chunks
-    if chunks is None:
-        chunks = _fetched(service, principal, incoming.source or "")
-    async with contextmanager_in_threadpool(service.pipeline.submit.receiving(arrival)) as reception:
-        async for chunk in chunks:
-            reception.write(chunk)
-            service.metrics.received_bytes.inc(len(chunk))
-        return await in_thread(reception.finish)
+def _finish(reception: Reception, opened: ExitStack) -> Receipt:
+    with opened:
+        return reception.finish()
 
 
 async def _fetched(service: Service, principal: Principal, source: str) -> AsyncIterator[bytes]:
     grant(principal.client, source)
     async with service.fetches:
-        yield await in_thread(service.pipeline.fetch, source)
+        yield await in_thread(fetched, service.pipeline.fetch, source)
 
 
 async def _wait(service: Service, receipt: Receipt, seconds: float) -> int | None:

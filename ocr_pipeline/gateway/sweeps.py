@@ -1,4 +1,4 @@
-"""What a gateway does every so often beside answering: send webhooks, and forget what is old."""
+"""What a gateway does every so often beside answering: send webhooks, forget what is old, remove what is nobody's."""
 
 from __future__ import annotations
 

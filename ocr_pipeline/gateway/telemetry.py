@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from fastapi import Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -42,6 +42,11 @@ class GatewayMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.limited_alone = Counter(
+            "ocr_gateway_limited_alone",
+            "Requests counted by this process alone, as the shared buckets did not answer.",
+            registry=registry,
+        )
         self.received_bytes = Counter("ocr_gateway_received_bytes", "Bytes of documents taken in.", registry=registry)
 
 
@@ -65,7 +70,7 @@ class Telemetry:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self._headers(request)]
+                message["headers"] = self._completed(request, message["headers"])
             await send(message)
 
         with logs.bind_context(request=request.state.request_id):
@@ -78,6 +83,12 @@ class Telemetry:
         """The one a proxy in front gave, where it has a harmless form; else a new one."""
         given = request.headers.get("x-request-id", "")
         return given if _REQUEST_ID.fullmatch(given) else str(self._ids.new())
+
+    def _completed(self, request: Request, own: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """The headers of an answer and ours; one that the answer sets itself is left as it is."""
+        given = list(own)
+        names = {name.lower() for name, _ in given}
+        return [*given, *((name, value) for name, value in self._headers(request) if name not in names)]
 
     @staticmethod
     def _headers(request: Request) -> list[tuple[bytes, bytes]]:

@@ -25,7 +25,8 @@ class Arrival:
 
     `priority` is the class asked for; a near `deadline` (with its time zone) raises it. `name`, `reference` (the
     client's own) and `callback` (the address of its webhook) are PHI and are sealed before they are kept. Under one
-    `idempotency` key a client gets one document; with `again` a file that it sent before is taken in anew.
+    `idempotency` key a client gets one document; with `again` a file that it sent before is taken in anew,
+    and each of its pages is read anew.
     """
 
     client_id: ClientId

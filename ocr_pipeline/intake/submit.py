@@ -44,15 +44,32 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The document that a file became.
+    """The document that a file became, as it stood then.
 
     It is a `duplicate` when the document was there before, `repeated` when it was even the same request that made it.
     """
 
-    document_id: DocumentId
-    state: DocumentState
+    document: Document
     duplicate: bool
     repeated: bool = False
+
+    @property
+    def document_id(self) -> DocumentId:
+        """Of the document."""
+        return self.document.id
+
+    @property
+    def state(self) -> DocumentState:
+        """Of the document."""
+        return self.document.state
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """The idempotency key of a request, and what tells it from other requests under the same key."""
+
+    key: str
+    digest: bytes
 
 
 class Reception:
@@ -105,13 +122,17 @@ class SubmitDocument:
         Raises as `Reception` does; after any error nothing of the upload is kept.
         """
         arrival = Arrival(upload.client_id, upload.name, upload.priority, upload.actor, again=again)
-        with self.receiving(arrival) as reception:
+        with self.receiving(arrival, look_first=True) as reception:
             reception.write(upload.content)
             return reception.finish()
 
     @contextmanager
-    def receiving(self, arrival: Arrival) -> Iterator[Reception]:
-        """Receive a file in pieces, in little memory; leaving the block without `finish` leaves nothing."""
+    def receiving(self, arrival: Arrival, *, look_first: bool = False) -> Iterator[Reception]:
+        """Receive a file in pieces, in little memory; leaving the block without `finish` leaves nothing.
+
+        With `look_first` a file that is here already is found before it is stored, and not only when it is recorded:
+        for files that may well be, as that costs every other file a transaction.
+        """
         document_id = DocumentId(self._ids.new())
         key = self._vault.new_key(document_id)
         with self._store.writing(original_key(document_id)) as writer:
@@ -122,38 +143,54 @@ class SubmitDocument:
                 max_bytes=self._limits.max_bytes,
                 formats=self._limits.formats,
             )
-            yield Reception(file, lambda arrived: self._enter(arrival, arrived, document_id, key, writer))
+
+            def enter(arrived: ArrivedFile) -> Receipt:
+                once = self._once(arrival, arrived)
+                earlier = self._known(arrival, arrived, once) if look_first else None
+                return earlier or self._enter(arrival, arrived, once, document_id, key, writer)
+
+            yield Reception(file, enter)
+
+    def _known(self, arrival: Arrival, file: ArrivedFile, once: _Once | None) -> Receipt | None:
+        with self._records() as uow:
+            earlier = self._earlier(uow, arrival, file, once)
+            uow.commit()
+        return earlier
 
     def _enter(
-        self, arrival: Arrival, file: ArrivedFile, document_id: DocumentId, key: WrappedKey, writer: ObjectWriter
+        self,
+        arrival: Arrival,
+        file: ArrivedFile,
+        once: _Once | None,
+        document_id: DocumentId,
+        key: WrappedKey,
+        writer: ObjectWriter,
     ) -> Receipt:
-        digest = request_digest(self._vault, arrival, file.fingerprint)
-        with self._records() as uow:
-            earlier = self._earlier(uow, arrival, file, digest)
-            uow.commit()
-        if earlier is not None:
-            return earlier
         document = self._document(arrival, file, document_id, key)
         writer.commit(if_absent=True)
-        receipt = self._record(arrival, file, digest, document)
+        receipt = self._record(arrival, file, once, document)
         if not receipt.duplicate:
             self._dispatcher.send(Outbox(intake=[IntakeTask(document.id, document.priority)]))
         return receipt
 
-    def _earlier(self, uow: UnitOfWork, arrival: Arrival, file: ArrivedFile, digest: bytes) -> Receipt | None:
+    def _once(self, arrival: Arrival, file: ArrivedFile) -> _Once | None:
+        if arrival.idempotency is None:
+            return None
+        return _Once(arrival.idempotency, request_digest(self._vault, arrival, file.fingerprint))
+
+    def _earlier(self, uow: UnitOfWork, arrival: Arrival, file: ArrivedFile, once: _Once | None) -> Receipt | None:
         """The document that the same request or the same file became; holds the key and the fingerprint."""
-        if arrival.idempotency is not None:
-            remembered = uow.idempotency.find(arrival.client_id, arrival.idempotency)
+        if once is not None:
+            remembered = uow.idempotency.find(arrival.client_id, once.key)
             if remembered is not None:
-                if remembered.digest != digest:
+                if remembered.digest != once.digest:
                     raise IdempotencyMismatch("the idempotency key was used for another request")
-                document = uow.documents.get(remembered.document_id)
-                return Receipt(document.id, document.state, duplicate=True, repeated=True)
+                return Receipt(uow.documents.get(remembered.document_id), duplicate=True, repeated=True)
         same = uow.documents.find_duplicate(arrival.client_id, file.fingerprint)
         if same is None or arrival.again:
             return None
-        self._remember(uow, arrival, digest, same.id)
-        return Receipt(same.id, same.state, duplicate=True)
+        self._remember(uow, arrival, once, same.id)
+        return Receipt(same, duplicate=True)
 
     def _document(self, arrival: Arrival, file: ArrivedFile, document_id: DocumentId, key: WrappedKey) -> Document:
         def sealed(purpose: Purpose, text: str) -> bytes:
@@ -177,24 +214,25 @@ class SubmitDocument:
             deadline=arrival.deadline,
             reference=None if arrival.reference is None else sealed(Purpose.REFERENCE, arrival.reference),
             callback=None if arrival.callback is None else sealed(Purpose.CALLBACK, arrival.callback),
+            fresh=arrival.again,
         )
 
-    def _record(self, arrival: Arrival, file: ArrivedFile, digest: bytes, document: Document) -> Receipt:
+    def _record(self, arrival: Arrival, file: ArrivedFile, once: _Once | None, document: Document) -> Receipt:
         """Record the document whose original is in the store; it goes again where it is not needed after all."""
         with ExitStack() as undo:
             undo.callback(self._store.delete, original_key(document.id))
             with self._records() as uow:
-                receipt = self._earlier(uow, arrival, file, digest)
+                receipt = self._earlier(uow, arrival, file, once)
                 if receipt is None:
-                    self._add(uow, arrival, digest, document)
-                    receipt = Receipt(document.id, document.state, duplicate=False)
+                    self._add(uow, arrival, once, document)
+                    receipt = Receipt(document, duplicate=False)
                     # An answer to the commit may get lost. An original without its row is noise that nobody can open;
                     # a row without its original would be a lost document.
                     undo.pop_all()
                 uow.commit()
         return receipt
 
-    def _add(self, uow: UnitOfWork, arrival: Arrival, digest: bytes, document: Document) -> None:
+    def _add(self, uow: UnitOfWork, arrival: Arrival, once: _Once | None, document: Document) -> None:
         uow.documents.add(document)
         uow.audit.append(
             AuditEntry(
@@ -212,10 +250,10 @@ class SubmitDocument:
                 ),
             )
         )
-        self._remember(uow, arrival, digest, document.id)
+        self._remember(uow, arrival, once, document.id)
 
-    def _remember(self, uow: UnitOfWork, arrival: Arrival, digest: bytes, document_id: DocumentId) -> None:
-        if arrival.idempotency is not None:
+    def _remember(self, uow: UnitOfWork, arrival: Arrival, once: _Once | None, document_id: DocumentId) -> None:
+        if once is not None:
             uow.idempotency.remember(
-                Remembered(arrival.client_id, arrival.idempotency, digest, document_id, self._clock.now())
+                Remembered(arrival.client_id, once.key, once.digest, document_id, self._clock.now())
             )

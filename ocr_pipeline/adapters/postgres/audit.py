@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import insert, select, union, update
+from sqlalchemy import select, union
 
 from ocr_pipeline.adapters.postgres.rows import event_from_row, event_to_row
 from ocr_pipeline.adapters.postgres.tables import audit_events, documents
-from ocr_pipeline.adapters.postgres.transaction import Transaction
+from ocr_pipeline.adapters.postgres.transaction import Transaction, insertion
 from ocr_pipeline.domain import audit
 from ocr_pipeline.domain.audit import AuditEntry, AuditEvent, ChainHead
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import DocumentId
+
+_APPEND = insertion(audit_events)
+_MOVE_HEAD = "UPDATE documents SET audit_sequence = %(sequence)s, audit_head = %(hash)s WHERE id = %(id)s"
 
 _BATCH = 500
 """Rows read at a time, so that a long trail never lies in memory whole."""
@@ -26,14 +29,10 @@ class PostgresAuditTrail:
 
     def append(self, entry: AuditEntry) -> AuditEvent:
         """Chain one entry. Raises IntegrityError unless the document is held."""
-        self._transaction.require_held(entry.document_id)
-        event, head = audit.append(self.head(entry.document_id), entry)
-        self._transaction.run(insert(audit_events).values(event_to_row(event)))
-        self._transaction.run(
-            update(documents)
-            .where(documents.c.id == entry.document_id)
-            .values(audit_sequence=head.sequence, audit_head=head.hash)
-        )
+        event, head = audit.append(self._transaction.held_head(entry.document_id), entry)
+        self._transaction.insert_new(_APPEND, event_to_row(event))
+        self._transaction.run_plain(_MOVE_HEAD, {"id": entry.document_id, "sequence": head.sequence, "hash": head.hash})
+        self._transaction.hold(entry.document_id, head)
         return event
 
     def events(self, document_id: DocumentId) -> Iterator[AuditEvent]:

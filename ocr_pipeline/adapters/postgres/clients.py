@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from ocr_pipeline.adapters.postgres.front_door_tables import api_keys, clients
 from ocr_pipeline.adapters.postgres.rows import Row, utc, utc_or_none
 from ocr_pipeline.adapters.postgres.transaction import Transaction
+from ocr_pipeline.domain.audit import ChainHead
 from ocr_pipeline.domain.clients import Allowance, ApiKey, Client, Role
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import ClientId, KeyId
@@ -20,7 +21,9 @@ class PostgresClients:
 
     def add(self, client: Client) -> None:
         """Insert. Raises Conflict for a known id."""
-        self._transaction.insert(insert(clients), [_client_to_row(client)])
+        head = ChainHead()
+        row = _client_to_row(client) | {"log_sequence": head.sequence, "log_head": head.hash}
+        self._transaction.insert(insert(clients), [row])
 
     def get(self, client_id: ClientId) -> Client:
         """Raises NotFound."""

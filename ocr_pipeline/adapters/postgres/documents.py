@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
 from ocr_pipeline.adapters.postgres.rows import document_from_row, document_to_row
 from ocr_pipeline.adapters.postgres.tables import documents, pages
-from ocr_pipeline.adapters.postgres.transaction import Transaction
+from ocr_pipeline.adapters.postgres.transaction import Transaction, insertion
 from ocr_pipeline.domain.audit import ChainHead
 from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.errors import NotFound
@@ -18,7 +18,13 @@ from ocr_pipeline.domain.pages import PageState
 from ocr_pipeline.ports.records import DocumentFilter
 
 _LIVE = (DocumentState.QUEUED.value, DocumentState.PROCESSING.value)
-_NO_DUPLICATE = (DocumentState.ERASED.value, DocumentState.CANCELLED.value)
+
+_ADD = insertion(documents)
+_FIND_DUPLICATE = """
+    SELECT * FROM documents
+    WHERE client_id = %(client_id)s AND fingerprint = %(fingerprint)s AND state NOT IN ('erased', 'cancelled')
+    ORDER BY id DESC LIMIT 1
+"""
 
 
 class PostgresDocuments:
@@ -31,8 +37,8 @@ class PostgresDocuments:
         """Insert, and hold. Raises Conflict for a known id."""
         head = ChainHead()
         row = {**document_to_row(document), "audit_sequence": head.sequence, "audit_head": head.hash}
-        self._transaction.insert(insert(documents), [row])
-        self._transaction.hold(document.id)
+        self._transaction.insert_new(_ADD, row)
+        self._transaction.hold(document.id, head)
 
     def get(self, document_id: DocumentId) -> Document:
         """Raises NotFound."""
@@ -46,7 +52,7 @@ class PostgresDocuments:
         row = self._transaction.first(select(documents).where(documents.c.id == document_id).with_for_update())
         if row is None:
             raise NotFound("no such document")
-        self._transaction.hold(document_id)
+        self._transaction.hold(document_id, ChainHead(row["audit_sequence"], row["audit_head"]))
         return document_from_row(row)
 
     def save(self, document: Document) -> None:
@@ -57,16 +63,7 @@ class PostgresDocuments:
     def find_duplicate(self, client_id: ClientId, fingerprint: bytes) -> Document | None:
         """The newest live document with this fingerprint; holds the fingerprint by an advisory lock."""
         self._transaction.take_turns("fingerprint", client_id, fingerprint)
-        row = self._transaction.first(
-            select(documents)
-            .where(
-                documents.c.client_id == client_id,
-                documents.c.fingerprint == fingerprint,
-                documents.c.state.not_in(_NO_DUPLICATE),
-            )
-            .order_by(documents.c.id.desc())
-            .limit(1)
-        )
+        row = self._transaction.first_of(_FIND_DUPLICATE, {"client_id": client_id, "fingerprint": fingerprint})
         return None if row is None else document_from_row(row)
 
     def find(

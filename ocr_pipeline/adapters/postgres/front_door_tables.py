@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from ocr_pipeline.adapters.postgres import tables as pipeline
 from ocr_pipeline.adapters.postgres.tables import moment, one_of
+from ocr_pipeline.domain.access import AccessKind
 from ocr_pipeline.domain.clients import Role
 from ocr_pipeline.domain.webhooks import WebhookEvent
 
@@ -45,9 +46,30 @@ clients = Table(
     Column("queued_pages", Integer, nullable=False),
     Column("sources", ARRAY(Text), nullable=False),
     moment("disabled_at", nullable=True),
+    Column("log_sequence", BigInteger, nullable=False),
+    Column("log_head", LargeBinary, nullable=False),
     PrimaryKeyConstraint("id", name="clients_pkey"),
     CheckConstraint(f"roles <@ ARRAY[{_ROLES}]", name="clients_roles_known"),
     CheckConstraint("requests_per_minute >= 1 AND burst >= 1 AND queued_pages >= 0", name="clients_allowance_sensible"),
+    CheckConstraint("log_sequence >= 0 AND octet_length(log_head) = 32", name="clients_log_head_whole"),
+)
+
+# No foreign key, and a trigger that refuses every change: as with the audit trail.
+access_events = Table(
+    "access_events",
+    metadata,
+    Column("client_id", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    moment("at"),
+    Column("actor", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("client_id", "sequence", name="access_events_pkey"),
+    one_of("kind", AccessKind, "access_events_kind_known"),
+    CheckConstraint("sequence >= 1", name="access_events_sequence_counts_from_one"),
+    CheckConstraint("octet_length(previous) = 32 AND octet_length(hash) = 32", name="access_events_hashes_whole"),
 )
 
 api_keys = Table(

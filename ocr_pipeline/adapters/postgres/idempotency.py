@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete
 
 from ocr_pipeline.adapters.postgres.front_door_tables import idempotency_keys
 from ocr_pipeline.adapters.postgres.rows import utc
-from ocr_pipeline.adapters.postgres.transaction import Transaction
+from ocr_pipeline.adapters.postgres.transaction import Transaction, insertion
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.ports.idempotency import Remembered
+
+_FIND = "SELECT * FROM idempotency_keys WHERE client_id = %(client_id)s AND key = %(key)s"
+_REMEMBER = insertion(idempotency_keys)
 
 
 class PostgresIdempotency:
@@ -22,9 +25,7 @@ class PostgresIdempotency:
     def find(self, client_id: ClientId, key: str) -> Remembered | None:
         """What was remembered, also by the holder before; holds the key by an advisory lock."""
         self._transaction.take_turns("idempotency key", client_id, key)
-        row = self._transaction.first(
-            select(idempotency_keys).where(idempotency_keys.c.client_id == client_id, idempotency_keys.c.key == key)
-        )
+        row = self._transaction.first_of(_FIND, {"client_id": client_id, "key": key})
         if row is None:
             return None
         return Remembered(
@@ -37,17 +38,15 @@ class PostgresIdempotency:
 
     def remember(self, request: Remembered) -> None:
         """Insert. Raises Conflict for a key that is taken, IntegrityError for an unknown document."""
-        self._transaction.insert(
-            insert(idempotency_keys),
-            [
-                {
-                    "client_id": request.client_id,
-                    "key": request.key,
-                    "digest": request.digest,
-                    "document_id": request.document_id,
-                    "at": request.at,
-                }
-            ],
+        self._transaction.insert_new(
+            _REMEMBER,
+            {
+                "client_id": request.client_id,
+                "key": request.key,
+                "digest": request.digest,
+                "document_id": request.document_id,
+                "at": request.at,
+            },
         )
 
     def forget(self, before: datetime) -> int:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Engine, delete
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Engine
 
+from ocr_pipeline.adapters.postgres.engine import at_once
 from ocr_pipeline.adapters.postgres.failures import translated
-from ocr_pipeline.adapters.postgres.front_door_tables import request_nonces
+
+_CLAIM = """
+    INSERT INTO request_nonces (key_id, nonce, expires_at) VALUES (%(key_id)s, %(nonce)s, %(until)s)
+    ON CONFLICT DO NOTHING
+"""
+_FORGET = "DELETE FROM request_nonces WHERE expires_at < %(before)s"
 
 
 class PostgresNonces:
@@ -18,16 +23,14 @@ class PostgresNonces:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine
 
     def claim(self, key_id: str, nonce: str, *, until: datetime) -> bool:
         """Whether this call is the first with this nonce of this key."""
-        row = {"key_id": key_id, "nonce": nonce, "expires_at": until}
-        claim = insert(request_nonces).values(row).on_conflict_do_nothing().returning(request_nonces.c.nonce)
-        with translated(), self._engine.connect() as connection:
-            return connection.execute(claim).first() is not None
+        with translated(), at_once(self._engine) as connection:
+            return connection.execute(_CLAIM, {"key_id": key_id, "nonce": nonce, "until": until}).rowcount == 1
 
     def forget(self, before: datetime) -> int:
         """Drop those kept until an earlier time; returns how many there were."""
-        with translated(), self._engine.connect() as connection:
-            return connection.execute(delete(request_nonces).where(request_nonces.c.expires_at < before)).rowcount
+        with translated(), at_once(self._engine) as connection:
+            return connection.execute(_FORGET, {"before": before}).rowcount

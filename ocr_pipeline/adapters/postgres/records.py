@@ -9,7 +9,11 @@ from typing import Self
 from sqlalchemy import Engine
 
 from ocr_pipeline.adapters.postgres import tallies
+from ocr_pipeline.adapters.postgres.access_log import PostgresAccessLog
 from ocr_pipeline.adapters.postgres.audit import PostgresAuditTrail
+from ocr_pipeline.adapters.postgres.bulk_figures import PostgresBulkFigures
+from ocr_pipeline.adapters.postgres.bulk_items import PostgresBulkItems
+from ocr_pipeline.adapters.postgres.bulk_runs import PostgresBulkRuns
 from ocr_pipeline.adapters.postgres.clients import PostgresClients
 from ocr_pipeline.adapters.postgres.documents import PostgresDocuments
 from ocr_pipeline.adapters.postgres.failures import translated
@@ -19,6 +23,7 @@ from ocr_pipeline.adapters.postgres.migrate import current_revision, head_revisi
 from ocr_pipeline.adapters.postgres.pages import PostgresPages
 from ocr_pipeline.adapters.postgres.reviews import PostgresReviews
 from ocr_pipeline.adapters.postgres.transaction import Transaction
+from ocr_pipeline.adapters.postgres.triggers import PostgresHeldEvents, PostgresListings, PostgresSourceObjects
 from ocr_pipeline.adapters.postgres.webhooks import PostgresWebhooks
 from ocr_pipeline.domain.errors import DatabaseUnavailable
 from ocr_pipeline.domain.ids import DocumentId
@@ -105,6 +110,11 @@ class PostgresUnitOfWork:
         return PostgresClients(self._current)
 
     @property
+    def access_log(self) -> PostgresAccessLog:
+        """The log of access."""
+        return PostgresAccessLog(self._current)
+
+    @property
     def idempotency(self) -> PostgresIdempotency:
         """The idempotency keys."""
         return PostgresIdempotency(self._current)
@@ -118,6 +128,36 @@ class PostgresUnitOfWork:
     def webhooks(self) -> PostgresWebhooks:
         """The webhooks."""
         return PostgresWebhooks(self._current)
+
+    @property
+    def source_objects(self) -> PostgresSourceObjects:
+        """The objects that S3 events told of."""
+        return PostgresSourceObjects(self._current)
+
+    @property
+    def held_events(self) -> PostgresHeldEvents:
+        """The events that wait or are parked."""
+        return PostgresHeldEvents(self._current)
+
+    @property
+    def listings(self) -> PostgresListings:
+        """How far listings are."""
+        return PostgresListings(self._current)
+
+    @property
+    def bulk_runs(self) -> PostgresBulkRuns:
+        """The bulk runs."""
+        return PostgresBulkRuns(self._current)
+
+    @property
+    def bulk_items(self) -> PostgresBulkItems:
+        """The items of bulk runs."""
+        return PostgresBulkItems(self._current)
+
+    @property
+    def bulk_figures(self) -> PostgresBulkFigures:
+        """Figures of bulk runs."""
+        return PostgresBulkFigures(self._current)
 
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
         """Counts over all documents, or over the given ones; every state is named, also where there is none."""

@@ -44,10 +44,11 @@ def document_to_row(document: Document) -> Row:
         "deadline": document.deadline,
         "reference": document.reference,
         "callback": document.callback,
+        "fresh": document.fresh,
     }
 
 
-def document_from_row(row: RowMapping) -> Document:
+def document_from_row(row: RowMapping | Row) -> Document:
     """The document of a row of `documents`."""
     return Document(
         id=DocumentId(row["id"]),
@@ -70,6 +71,7 @@ def document_from_row(row: RowMapping) -> Document:
         deadline=utc_or_none(row["deadline"]),
         reference=row["reference"],
         callback=row["callback"],
+        fresh=row["fresh"],
     )
 
 
@@ -96,6 +98,8 @@ def page_to_row(page: Page) -> Row:
         "seconds": page.seconds,
         "text": page.text,
         "text_layer": page.text_layer,
+        "fingerprint": page.fingerprint,
+        "known": page.known,
     }
 
 
@@ -121,6 +125,8 @@ def page_from_row(row: RowMapping) -> Page:
         seconds=row["seconds"],
         text=row["text"],
         text_layer=row["text_layer"],
+        fingerprint=row["fingerprint"],
+        known=row["known"],
     )
 
 

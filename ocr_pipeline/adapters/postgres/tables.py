@@ -72,6 +72,7 @@ documents = Table(
     moment("deadline", nullable=True),
     Column("reference", LargeBinary),
     Column("callback", LargeBinary),
+    Column("fresh", Boolean, nullable=False),
     Column("audit_sequence", BigInteger, nullable=False),
     Column("audit_head", LargeBinary, nullable=False),
     PrimaryKeyConstraint("id", name="documents_pkey"),
@@ -127,14 +128,18 @@ pages = Table(
     Column("seconds", Double),
     Column("text", LargeBinary),
     Column("text_layer", LargeBinary),
+    Column("fingerprint", LargeBinary),
+    Column("known", Boolean, nullable=False),
     PrimaryKeyConstraint("document_id", "number", name="pages_pkey"),
     ForeignKeyConstraint(["document_id"], ["documents.id"], name="pages_document_fkey"),
     CheckConstraint("number >= 1", name="pages_number_counts_from_one"),
     one_of("state", PageState, "pages_state_known"),
     CheckConstraint("width >= 0 AND height >= 0", name="pages_size_not_negative"),
     CheckConstraint("confidence BETWEEN 0 AND 1", name="pages_confidence_is_probability"),
+    CheckConstraint("octet_length(fingerprint) = 32", name="pages_fingerprint_whole"),
     Index("pages_queued", "dispatched_at", "not_before", postgresql_where=text("state = 'queued'")),
     Index("pages_by_state", "state"),
+    Index("pages_settled", "updated_at", postgresql_where=text("state <> 'queued'")),
 )
 
 review_items = Table(
@@ -193,4 +198,6 @@ audit_events = Table(
     ),
     CheckConstraint("sequence >= 1", name="audit_events_sequence_counts_from_one"),
     CheckConstraint("octet_length(previous) = 32 AND octet_length(hash) = 32", name="audit_events_hashes_whole"),
+    # Events are only ever added, so blocks of the table are in order of time, and a few bytes a block find them.
+    Index("audit_events_by_time", "at", postgresql_using="brin"),
 )

@@ -1,17 +1,28 @@
-"""One database transaction: runs statements, translates failures, knows which documents it holds."""
+"""One database transaction: runs statements, translates failures, knows which documents it holds.
+
+A statement comes as SQLAlchemy's expression; or, where every request runs it, as plain SQL with named places
+(`%(name)s`) that goes straight to psycopg. Building, keying and compiling an expression and wrapping its result costs
+this process several times as much as asking and answering.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, RowMapping, func, select
+import psycopg
+from psycopg.rows import dict_row
+from sqlalchemy import Connection, CursorResult, Executable, RowMapping, Table
 
 from ocr_pipeline.adapters.postgres.failures import translated
 from ocr_pipeline.adapters.postgres.rows import Row
-from ocr_pipeline.domain.errors import IntegrityError
+from ocr_pipeline.domain.audit import ChainHead
+from ocr_pipeline.domain.errors import Conflict, IntegrityError
 from ocr_pipeline.domain.ids import DocumentId
+
+_TURN = "SELECT pg_advisory_xact_lock(%(number)s)"
 
 
 class Transaction:
@@ -19,7 +30,7 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._held: set[DocumentId] = set()
+        self._held: dict[DocumentId, ChainHead] = {}
 
     def all(self, statement: Executable) -> Sequence[RowMapping]:
         """Every row."""
@@ -37,6 +48,21 @@ class Transaction:
             result: CursorResult[Any] = self._connection.execute(statement, rows)
             return result.rowcount
 
+    def first_of(self, sql: str, values: Mapping[str, object]) -> Row | None:
+        """The first row that plain SQL gives, or None."""
+        with translated(), self._driver() as driver:
+            return driver.execute(sql, values).fetchone()
+
+    def run_plain(self, sql: str, values: Mapping[str, object]) -> int:
+        """Run plain SQL for its effect; returns how many rows it touched."""
+        with translated(), self._driver() as driver:
+            return driver.execute(sql, values).rowcount
+
+    def insert_new(self, sql: str, row: Mapping[str, object]) -> None:
+        """Run an `insertion` of one row. After a Conflict the transaction goes on as if nothing had been tried."""
+        if not self.run_plain(sql, row):
+            raise Conflict("a record like this exists already")
+
     def insert(self, statement: Executable, rows: Sequence[Row]) -> None:
         """Insert all rows or none. After a Conflict the transaction goes on as if nothing had been tried."""
         with translated(), self._connection.begin_nested():
@@ -44,16 +70,21 @@ class Transaction:
 
     def take_turns(self, purpose: str, *name: str | bytes) -> None:
         """Wait until no other transaction has the name, and have it until the end, by an advisory lock."""
-        self.run(select(func.pg_advisory_xact_lock(_lock_number(purpose, *name))))
+        self.run_plain(_TURN, {"number": _lock_number(purpose, *name)})
 
-    def hold(self, document_id: DocumentId) -> None:
-        """Note that this transaction holds the document's row."""
-        self._held.add(document_id)
+    def hold(self, document_id: DocumentId, head: ChainHead) -> None:
+        """Note that this transaction holds the document's row, and where its audit chain ends."""
+        self._held[document_id] = head
 
     def require_held(self, document_id: DocumentId) -> None:
         """Raises IntegrityError when a document is about to be changed without its lock."""
         if document_id not in self._held:
             raise IntegrityError("a document changes only in a unit of work that locked or added it")
+
+    def held_head(self, document_id: DocumentId) -> ChainHead:
+        """Where the chain of a held document ends: nobody else can have moved it. Raises as `require_held`."""
+        self.require_held(document_id)
+        return self._held[document_id]
 
     def commit(self) -> None:
         """Make everything durable; what was held is held no longer."""
@@ -65,6 +96,28 @@ class Transaction:
         """Undo what was not committed and give the connection back."""
         with translated():
             self._connection.close()
+
+    @contextmanager
+    def _driver(self) -> Iterator[psycopg.Cursor[Row]]:
+        """The driver's side of the connection, in the transaction that SQLAlchemy will end."""
+        if not self._connection.in_transaction():
+            self._connection.begin()
+        connection = self._connection.connection.driver_connection
+        assert isinstance(connection, psycopg.Connection)  # noqa: S101 - narrows what `create_pool` chose
+        try:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                yield cursor
+        except psycopg.Error as error:
+            if connection.closed:
+                self._connection.invalidate(error)
+            raise
+
+
+def insertion(table: Table) -> str:
+    """Plain SQL that inserts one row with all columns, unless it would be in conflict with another row."""
+    names = [column.name for column in table.columns]
+    places = ", ".join(f"%({name})s" for name in names)
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def _lock_number(*name: str | bytes) -> int:

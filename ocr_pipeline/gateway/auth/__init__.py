@@ -20,6 +20,7 @@ from ocr_pipeline.gateway.auth.jwks import JwksKeys
 from ocr_pipeline.gateway.auth.principal import Principal
 from ocr_pipeline.gateway.auth.signed import SignatureRules, SignedRequests
 from ocr_pipeline.gateway.auth.tokens import BearerTokens, TokenRules
+from ocr_pipeline.gateway.auth.visits import Session, Visits
 
 __all__ = [
     "Authenticator",
@@ -33,6 +34,7 @@ __all__ = [
     "KeyRevoked",
     "NonceReplayed",
     "Principal",
+    "Session",
     "SignatureExpired",
     "SignatureMalformed",
     "SignatureMissing",
@@ -42,4 +44,5 @@ __all__ = [
     "TokenInvalid",
     "TokenRules",
     "Unauthenticated",
+    "Visits",
 ]

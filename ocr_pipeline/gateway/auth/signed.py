@@ -64,7 +64,7 @@ class SignedRequests:
             raise SignatureWrong("key_unknown")
         if not fits:
             raise SignatureWrong("mac")
-        _check_standing(holder, now)
+        check_standing(holder, now)
         until = signed_at + self._rules.max_skew + _CLOCK_MARGIN
         if not self._nonces.claim(holder.key.id, claims.nonce, until=until):
             raise NonceReplayed("a request with this nonce was taken already; each request needs a nonce of its own")
@@ -102,7 +102,7 @@ def _fits(claims: signing.SignatureClaims, request: IncomingRequest, secret: byt
         raise SignatureMalformed(str(error)) from error
 
 
-def _check_standing(holder: KeyHolder, now: datetime) -> None:
+def check_standing(holder: KeyHolder, now: datetime) -> None:
     """Raises KeyRevoked, KeyExpired, Forbidden."""
     if holder.key.revoked_at is not None:
         raise KeyRevoked("the key was revoked")
