@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, text
 
-from ocr_pipeline.adapters.postgres.front_door_tables import metadata
+from ocr_pipeline.adapters.postgres.schema import metadata
 
 ADVISORY_LOCK = 0x6F63_725F_7069_7065
 """A number of this project's own; other users of the server take other numbers."""

@@ -97,7 +97,7 @@ def new_page() -> bytes:
 def open_gateway(tmp_path: Path, postgres_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenGateway]:
     """Starts gateways over the test's database and folder, with settings on top; stopped after the test."""
     with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(_serving(tmp_path, postgres_url, monkeypatch, settings))
+        yield lambda **settings: stack.enter_context(serving(tmp_path, postgres_url, monkeypatch, settings))
 
 
 @pytest.fixture
@@ -109,7 +109,8 @@ def gateway(open_gateway: OpenGateway) -> Gateway:
 
 
 @contextmanager
-def _serving(folder: Path, url: URL, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> Iterator[Gateway]:
+def serving(folder: Path, url: URL, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> Iterator[Gateway]:
+    """One that serves while the block lasts, with these settings on top."""
     engine = SteeredEngine()
     monkeypatch.setattr(engines, "engine", lambda *_: engine)
     database = {"url": url.render_as_string(hide_password=False)}

@@ -10,13 +10,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
+from uuid import uuid4
 
 import pytest
 from amqp.exceptions import NotFound
 from kombu import Connection
+from sqlalchemy import URL
 
+from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
-from ocr_pipeline.adapters.queues.topology import DEAD, MAINTENANCE, WORK_QUEUES
+from ocr_pipeline.adapters.queues.topology import BULK, DEAD, MAINTENANCE, WORK_QUEUES
+from ocr_pipeline.settings import Settings
 from tools.private_rabbitmq import PACKAGE_HINT, PrivateRabbitMq, available
 from tools.private_seaweed import SeaweedError, SeaweedServer
 
@@ -53,7 +57,7 @@ def empty(url: str) -> None:
 
 def _each_queue(url: str, action: str) -> None:
     with Connection(url) as connection:
-        for name in (*WORK_QUEUES, MAINTENANCE, DEAD):
+        for name in (*WORK_QUEUES, MAINTENANCE, BULK, DEAD):
             channel = connection.channel()
             try:
                 getattr(channel, action)(name)
@@ -98,3 +102,36 @@ def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoi
         yield server.endpoint
     finally:
         server.kill()
+
+
+@pytest.fixture
+def common(tmp_path: Path, object_server: S3Endpoint) -> dict[str, str]:
+    """The settings that every process of a distributed pipeline may know, the recognition workers among them."""
+    keys = tmp_path / "keys.json"
+    LocalFileKeyProvider.create(keys)
+    return {
+        "OCR_PIPELINE_DATA_DIR": str(tmp_path / "data"),
+        "OCR_PIPELINE_KEYS__PATH": str(keys),
+        "OCR_PIPELINE_STORAGE__KIND": "s3",
+        "OCR_PIPELINE_STORAGE__BUCKET": f"test-{uuid4().hex}",
+        "OCR_PIPELINE_STORAGE__CREATE_BUCKET": "true",
+        "OCR_PIPELINE_STORAGE__ENDPOINT_URL": str(object_server.endpoint_url),
+        "OCR_PIPELINE_STORAGE__ACCESS_KEY": str(object_server.access_key),
+        "OCR_PIPELINE_STORAGE__SECRET_KEY": str(object_server.secret_key),
+        "OCR_PIPELINE_RECONCILE__INTERVAL_SECONDS": "2",
+    }
+
+
+@pytest.fixture
+def database(postgres_url: URL) -> dict[str, str]:
+    """The settings that all but the recognition workers may know besides."""
+    return {"OCR_PIPELINE_DATABASE__URL": postgres_url.render_as_string(hide_password=False)}
+
+
+def settings_of(monkeypatch: pytest.MonkeyPatch, *environments: dict[str, str]) -> Settings:
+    """The settings of a process that is started with these environments."""
+    with monkeypatch.context() as patch:
+        for environment in environments:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+        return Settings()

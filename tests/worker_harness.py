@@ -16,6 +16,8 @@ from amqp.exceptions import NotFound
 from kombu import Connection
 
 from ocr_pipeline.adapters.queues.links import BROKER_ERRORS
+from ocr_pipeline.adapters.queues.topology import INTAKE_LANES, MAINTENANCE
+from ocr_pipeline.domain.priorities import Stage
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60.0
@@ -87,6 +89,12 @@ class Crew:
         if ready:
             until(lambda: self._consumes(worker, before), f"{name} consuming")
         return worker
+
+    def start_stages(self, database: Mapping[str, str]) -> None:
+        """Every stage but recognition, by its documented command; only these hear of the database."""
+        self.start("intake", INTAKE_LANES, "-P", "threads", "-c", "3", extra=database, ready=False)
+        self.start("results", (Stage.RESULTS.value,), "-P", "threads", "-c", "2", extra=database, ready=False)
+        self.start("maintenance", (MAINTENANCE,), "-P", "threads", "-c", "1", extra=database, ready=False)
 
     def start_beat(self) -> Worker:
         return self._run("beat", [sys.executable, "-m", "celery", "-A", self.application, "beat", "-l", "INFO"], {})

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ocr_pipeline.bulk.step import Stepped
 from ocr_pipeline.domain.errors import ConfigurationError, DatabaseUnavailable, EngineUnavailable
 from ocr_pipeline.domain.messages import IntakeTask, PageFailed, PageRead, RecognitionTask, Report
 from ocr_pipeline.domain.retries import Failure
 from ocr_pipeline.domain.text import PageText
 from ocr_pipeline.ports.engine import Engine, PageImage, RecognitionOptions
+from ocr_pipeline.recognition.gate import GateObserver
 from ocr_pipeline.settings import Settings, load
 from workers.celery_app import create_app
 from workers.process import Stages
@@ -88,6 +90,7 @@ class SteeredRecognition:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.engine: Engine = SteeredEngine(stage)
+        self.gate_observer = GateObserver()
 
     def __call__(self, task: RecognitionTask) -> Report:
         number = task.page.number
@@ -153,4 +156,15 @@ def _reconcile(_: Settings) -> Iterator[Callable[[], None]]:
     yield lambda: stage.note("swept")
 
 
-app = create_app(load, Stages(_intake, _recognition, _results, _reconcile))
+@contextmanager
+def _bulk(_: Settings) -> Iterator[Callable[[], list[Stepped]]]:
+    stage = _stage()
+
+    def step() -> list[Stepped]:
+        stage.note("stepped")
+        return []
+
+    yield step
+
+
+app = create_app(load, Stages(_intake, _recognition, _results, _reconcile, _bulk))

@@ -20,6 +20,9 @@ from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
 START_SECONDS = 90.0
 _ACCESS_KEY, _SECRET_KEY = "tester", "tester-secret"
 _READY_BUCKET = "ready"
+# A bucket takes volumes of its own, seven at once unless told otherwise, and the tests make hundreds of buckets.
+_VOLUMES = 2000
+_GROWTH = "[master.volume_growth]\ncopy_1 = 1\n"
 _PORTS = ("master", "volume", "filer", "s3")
 
 
@@ -45,6 +48,7 @@ class SeaweedServer:
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "data").mkdir(parents=True)
         (folder / "s3.json").write_text(json.dumps({"identities": [_IDENTITY]}))
+        (folder / "master.toml").write_text(_GROWTH)
 
     @property
     def endpoint(self) -> S3Endpoint:
@@ -108,7 +112,7 @@ class SeaweedServer:
             "-ip.bind=127.0.0.1",
             "-master.telemetry=false",
             "-master.volumeSizeLimitMB=512",
-            "-volume.max=100",
+            f"-volume.max={_VOLUMES}",
             "-volume.preStopSeconds=0",
             "-filer",
             "-s3",

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Brings a Debian machine what no Python package holds: Tesseract's Korean and English data and, when called as
-# `tools/setup.sh services`, the programs of RabbitMQ and HAProxy for the tests on real services. Does nothing, at once, where they are
-# there. Root (or sudo) installs with apt; anyone else gets the data unpacked under .runtime/tessdata and is
-# told what to have installed.
+# `tools/setup.sh services`, the programs of RabbitMQ, HAProxy and Chromium for the tests on real services. Does
+# nothing, at once, where they are there. Root (or sudo) installs with apt; anyone else gets the data unpacked under
+# .runtime/tessdata and is told what to have installed.
 set -eu
 
 case "${1:-}" in
@@ -20,6 +20,8 @@ rabbitmq_bin=/usr/lib/rabbitmq/bin
 has_rabbitmq() { ! $with_services || { [ -x "$rabbitmq_bin/rabbitmq-server" ] && command -v epmd >/dev/null; }; }
 
 has_haproxy() { ! $with_services || command -v haproxy >/dev/null || [ -x "$runtime/haproxy/usr/sbin/haproxy" ]; }
+
+has_chromium() { ! $with_services || command -v chromium >/dev/null; }
 
 has_language() {
     for data in "$own_tessdata/$1.traineddata" /usr/share/tesseract-ocr/*/tessdata/"$1.traineddata"; do
@@ -64,13 +66,14 @@ unpack_tessdata() {
     echo "Tesseract's data unpacked: export TESSDATA_PREFIX=$own_tessdata"
 }
 
-if has_rabbitmq && has_haproxy && has_tessdata; then
+if has_rabbitmq && has_haproxy && has_chromium && has_tessdata; then
     exit 0
 fi
 
 if ! command -v apt-get >/dev/null; then
     has_tessdata || echo "Install Tesseract's Hangul.traineddata and eng.traineddata (and set TESSDATA_PREFIX to its folder)." >&2
     has_haproxy || echo "Install HAProxy." >&2
+    has_chromium || echo "Install Chromium." >&2
     has_rabbitmq || echo "Install RabbitMQ and epmd, with RabbitMQ's programs in $rabbitmq_bin." >&2
     exit 1
 fi
@@ -78,6 +81,7 @@ fi
 wanted=""
 has_rabbitmq || wanted="$wanted rabbitmq-server"
 has_haproxy || wanted="$wanted haproxy"
+has_chromium || wanted="$wanted chromium"
 has_tessdata || wanted="$wanted $tessdata_packages"
 
 if can_be_root; then
@@ -88,6 +92,7 @@ fi
 
 has_tessdata || unpack_tessdata
 has_haproxy || echo "HAProxy is missing: the tests that need it are skipped." >&2
+has_chromium || echo "Chromium is missing: the tests that need it are skipped." >&2
 if ! has_rabbitmq; then
     echo "RabbitMQ is missing: have root run 'apt-get install rabbitmq-server'. Tests that need it are skipped." >&2
 fi

@@ -182,6 +182,7 @@ def _page(page: Page) -> dict[str, Any]:
         "confidence": page.confidence,
         "reasons": list(page.reasons),
         "attempt": page.attempt,
+        "cached": page.known,
         "suspicions": page.suspicions,
         "engine": page.engine,
         "seconds": page.seconds,

@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from ocr_pipeline import __version__, logs
-from ocr_pipeline.cli import clients, documents, engine, evaluate, operations, plan, review, run, samples, serve
+from ocr_pipeline.cli import (
+    bulk,
+    clients,
+    documents,
+    engine,
+    evaluate,
+    exporter,
+    operations,
+    operators,
+    plan,
+    review,
+    run,
+    samples,
+    serve,
+    triggers,
+)
 from ocr_pipeline.cli import doctor as doctor_commands
 from ocr_pipeline.cli.exits import EXITS_HELP, Exit, exit_of
 from ocr_pipeline.cli.session import Session
@@ -29,10 +44,13 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(epilog=_EPILOG)(_top)
-    for group in (run, documents, operations, evaluate, doctor_commands, samples, engine, serve, plan):
+    for group in (run, documents, operations, evaluate, doctor_commands, samples, engine, serve, plan, exporter):
         group.register(app)
+    app.add_typer(bulk.build(), name="bulk")
     app.add_typer(review.build(), name="review")
     app.add_typer(clients.build(), name="clients")
+    app.add_typer(triggers.build(), name="triggers")
+    app.add_typer(operators.build(), name="operators")
     return app
 
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ocr_pipeline.bootstrap.metrics_server import MULTIPROCESS_FOLDER
+from ocr_pipeline.cli.exits import Exit
 from ocr_pipeline.cli.session import session_of
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _APP = "ocr_pipeline.gateway.asgi:build"
 _HEADER_BYTES = 32 * 1024
 # Longer than the proxies in deploy/ keep an idle connection: they let go first, and never of one that is being closed.
 _KEEP_ALIVE_SECONDS = 5
+# A process on a busy machine imports for longer than uvicorn's own five seconds; killed for that none would ever start.
+_SILENT_SECONDS = 60
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +59,7 @@ def serve(
     if session.config is not None:
         os.environ["OCR_PIPELINE_CONFIG"] = str(session.config.absolute())
     typer.echo(f"http://{host}:{port}: the API, described at /docs; stop it with Ctrl-C", err=True)
-    uvicorn.run(
+    config = uvicorn.Config(
         _APP,
         factory=True,
         host=host,
@@ -60,5 +71,37 @@ def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=drain_seconds,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_worker_healthcheck=_SILENT_SECONDS,
         h11_max_incomplete_event_size=_HEADER_BYTES,
     )
+    with _counting_together(processes), suppress(KeyboardInterrupt):
+        _listen(config)
+
+
+def _listen(config: uvicorn.Config) -> None:
+    """Serve until told to stop. Raises typer.Exit where the gateway does not start."""
+    from uvicorn import Server
+    from uvicorn.supervisors import Multiprocess
+
+    with config.bind_socket() as listener:
+        # Connections inherit it. What asyncio opens itself has it already, a socket made by uvicorn does not, and then
+        # every answer waits 40 ms for the other side's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if config.workers > 1:
+            Multiprocess(config, sockets=[listener]).run()
+            return
+        server = Server(config)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise typer.Exit(Exit.NOT_READY)
+
+
+@contextmanager
+def _counting_together(processes: int) -> Iterator[None]:
+    """Several processes count into one folder, so that whichever Prometheus asks tells of all."""
+    if processes == 1:
+        yield
+        return
+    with TemporaryDirectory(prefix="ocr-pipeline-metrics-") as folder:
+        os.environ[MULTIPROCESS_FOLDER] = folder
+        yield

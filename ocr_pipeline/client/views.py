@@ -26,7 +26,7 @@ class Document(TypedDict):
 
 
 class Page(TypedDict):
-    """A page without its text. `confidence` is from 0 to 1."""
+    """A page without its text. `confidence` is from 0 to 1; a `cached` one was read before and not again."""
 
     number: int
     state: str
@@ -34,6 +34,7 @@ class Page(TypedDict):
     reasons: list[str]
     engine: str | None
     attempt: int
+    cached: NotRequired[bool]
     updated_at: str
 
 

@@ -115,7 +115,8 @@ class Document:
     """One upload. `key` is None once the document is erased.
 
     `name` is the sealed file name, `reference` the client's own sealed reference, `callback` the sealed address of its
-    webhook; all three are None once the document is erased. `deadline` is when the client needs it.
+    webhook; all three are None once the document is erased. `deadline` is when the client needs it. A `fresh` one has
+    every page read anew, also those that were read before.
     """
 
     id: DocumentId
@@ -138,6 +139,7 @@ class Document:
     deadline: datetime | None = None
     reference: bytes | None = None
     callback: bytes | None = None
+    fresh: bool = False
 
     def usable_key(self) -> WrappedKey:
         """The wrapped data key. Raises KeyMissing once the document was erased."""

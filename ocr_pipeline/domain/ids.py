@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NewType
 from uuid import UUID
 
@@ -23,6 +24,13 @@ def uuid7(unix_ms: int, random_bits: int) -> UUID:
         raise ValueError("the random part has 74 bits")
     high, low = random_bits >> 62, random_bits & ((1 << 62) - 1)
     return UUID(int=unix_ms << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
+
+
+def made_at(identifier: UUID) -> datetime | None:
+    """When a version 7 UUID was made, to the millisecond; None for a UUID that does not say."""
+    if identifier.version != 7:  # noqa: PLR2004 - the version is called so
+        return None
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)

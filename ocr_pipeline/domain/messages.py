@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -108,7 +109,10 @@ class RecognitionTask:
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """A page was read. `text` is sealed; the rest is what a verdict needs and is free of PHI."""
+    """A page was read. `text` is sealed; the rest is what a verdict needs and is free of PHI.
+
+    `configuration` says how it was read, so that the page can be known again; workers of earlier versions do not say.
+    """
 
     kind: ClassVar[str] = "page_read"
     page: PageRef
@@ -120,6 +124,7 @@ class PageRead:
     reasons: tuple[str, ...]
     engine: str
     seconds: float
+    configuration: str | None = None
 
     def to_json(self) -> Json:
         """Plain JSON."""
@@ -132,13 +137,14 @@ class PageRead:
             reasons=list(self.reasons),
             engine=self.engine,
             seconds=self.seconds,
+            **({} if self.configuration is None else {"configuration": self.configuration}),
         )
 
     @classmethod
     def from_json(cls, data: object) -> Self:
         """Raises MalformedMessage."""
         names = {*_PAGE_FIELDS, "text", "confidence", "blank", "reasons", "engine", "seconds"}
-        body = _body(cls.kind, data, names)
+        body = _body(cls.kind, data, names, {"configuration"})
         confidence = _number(body, "confidence")
         reasons, blank = body["reasons"], body["blank"]
         if not 0.0 <= confidence <= 1.0:
@@ -157,6 +163,7 @@ class PageRead:
             tuple(reasons),
             _text(body, "engine"),
             _number(body, "seconds"),
+            _text(body, "configuration") if "configuration" in body else None,
         )
 
 
@@ -240,12 +247,12 @@ def _page_fields(page: PageRef, attempt: int, dispatch: int) -> Json:
     return dict(zip(_PAGE_FIELDS, (str(page.document_id), page.number, attempt, dispatch), strict=True))
 
 
-def _body(kind: str, data: object, names: set[str]) -> Json:
+def _body(kind: str, data: object, names: set[str], optional: AbstractSet[str] = frozenset()) -> Json:
     if not isinstance(data, dict):
         raise MalformedMessage("a message is a JSON object")
     if data.get("kind") != kind or data.get("version") != _VERSION:
         raise MalformedMessage(f"expected kind {kind}, version {_VERSION}")
-    if set(data) != names | {"kind", "version"}:
+    if set(data) - optional != names | {"kind", "version"}:
         raise MalformedMessage(f"a {kind} message has exactly these fields: {', '.join(sorted(names))}")
     return data
 

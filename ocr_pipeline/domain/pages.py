@@ -37,6 +37,9 @@ TRANSITIONS: dict[PageState, frozenset[PageState]] = {
 OPEN_STATES = frozenset({PageState.QUEUED})
 """States in which a machine still has work on the page."""
 
+TRUSTED_STATES = frozenset({PageState.ACCEPTED, PageState.BLANK})
+"""States in which what a machine read stands, without a person."""
+
 
 class PageReason(StrEnum):
     """Why a page went to a person, failed, or was doubted."""
@@ -69,7 +72,8 @@ class Page:
 
     `attempt` counts real tries on a healthy engine; `dispatch` counts every message sent for the page, so that reports
     about an old message can be told from the current one; `suspicions` counts redeliveries. `text` and `text_layer`
-    are sealed. `width` and `height` are pixels of the stored image, 0 where there is none.
+    are sealed. `width` and `height` are pixels of the stored image, 0 where there is none. `fingerprint` is the image's
+    own, keyed to the client, where pages are remembered by it; a `known` page has its text from one read before.
     """
 
     ref: PageRef
@@ -91,6 +95,8 @@ class Page:
     seconds: float | None = None
     text: bytes | None = None
     text_layer: bytes | None = None
+    fingerprint: bytes | None = None
+    known: bool = False
 
     def check_transition(self, target: PageState) -> None:
         """Raise Conflict when the table has no such step."""

@@ -19,6 +19,11 @@ class Purpose(StrEnum):
     PAGE_TEXT = "page-text"
     TEXT_LAYER = "text-layer"
     CORRECTION = "correction"
+    SOURCE = "source-object"
+    EVENT = "event"
+    CURSOR = "cursor"
+    BULK_RUN = "bulk-run"
+    BULK_ITEM = "bulk-item"
 
 
 @dataclass(frozen=True, slots=True)

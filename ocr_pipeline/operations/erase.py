@@ -44,8 +44,9 @@ class EraseDocument:
                     )
                 )
                 uow.known_pages.forget(document_id)
+                uow.bulk_items.forget_names(document_id)
                 for page in uow.pages.of_document(document_id):
-                    uow.pages.save(replace(page, text=None, text_layer=None, updated_at=now))
+                    uow.pages.save(replace(page, text=None, text_layer=None, fingerprint=None, updated_at=now))
                 for item in uow.reviews.of_document(document_id):
                     resolution = item.resolution or Resolution.WITHDRAWN
                     uow.reviews.save(

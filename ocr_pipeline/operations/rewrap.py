@@ -1,4 +1,4 @@
-"""Key rotation: every document's data key is wrapped anew under the provider's current key; objects stay untouched."""
+"""Key rotation: every data key of a document or bulk run is wrapped anew under the current key; objects stay."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind
+from ocr_pipeline.domain.bulk import run_owner
 from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.records import Records
 from ocr_pipeline.ports.vault import Vault
+
+_ALL = 1_000_000
+"""More bulk runs than anybody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class RewrapKeys:
         self._batch = batch
 
     def __call__(self, *, actor: str) -> Iterator[RewrapStep]:
-        """Rewrap, one transaction a document, telling each step."""
+        """Rewrap, one transaction a document, telling each step; the keys of bulk runs go first, untold."""
+        self._rewrap_runs()
         after: DocumentId | None = None
         while True:
             with self._records() as uow:
@@ -41,6 +46,15 @@ class RewrapKeys:
             if len(documents) < self._batch:
                 return
             after = documents[-1].id
+
+    def _rewrap_runs(self) -> None:
+        with self._records() as uow:
+            stale = [run.id for run in uow.bulk_runs.find(limit=_ALL) if not self._vault.is_current(run.key)]
+        for run_id in stale:
+            with self._records() as uow:
+                run = uow.bulk_runs.lock(run_id)
+                uow.bulk_runs.save(replace(run, key=self._vault.rewrap(run.key, run_owner(run_id))))
+                uow.commit()
 
     def _rewrap(self, document_id: DocumentId, actor: str) -> bool:
         with self._records() as uow:

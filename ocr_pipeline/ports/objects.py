@@ -52,8 +52,11 @@ class ObjectStore(Protocol):
         """Remove every object under the prefix; returns how many there were."""
         ...
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys under a prefix, in order."""
+    def keys(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """The keys under a prefix, in order; only those behind `after`, which need not be there.
+
+        It may not name a folder of keys (`a` where there is `a/b`): with some servers that hides what lies in it.
+        """
         ...
 
     def check(self) -> None:

@@ -14,9 +14,12 @@ from ocr_pipeline.domain.ids import ClientId, DocumentId, PageRef, ReviewId
 from ocr_pipeline.domain.pages import Page, PageState
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.domain.review import ReviewItem
+from ocr_pipeline.ports.access_log import AccessLog
+from ocr_pipeline.ports.bulk import BulkFigures, BulkItems, BulkRuns
 from ocr_pipeline.ports.clients import Clients
 from ocr_pipeline.ports.idempotency import Idempotency
 from ocr_pipeline.ports.known_pages import KnownPages
+from ocr_pipeline.ports.triggers import HeldEvents, Listings, SourceObjects
 from ocr_pipeline.ports.webhooks import Webhooks
 
 
@@ -197,11 +200,28 @@ class UnitOfWork(Protocol):
     @property
     def clients(self) -> Clients: ...
     @property
+    def access_log(self) -> AccessLog:
+        """The log of access."""
+        ...
+
+    @property
     def idempotency(self) -> Idempotency: ...
     @property
     def known_pages(self) -> KnownPages: ...
     @property
     def webhooks(self) -> Webhooks: ...
+    @property
+    def source_objects(self) -> SourceObjects: ...
+    @property
+    def held_events(self) -> HeldEvents: ...
+    @property
+    def listings(self) -> Listings: ...
+    @property
+    def bulk_runs(self) -> BulkRuns: ...
+    @property
+    def bulk_items(self) -> BulkItems: ...
+    @property
+    def bulk_figures(self) -> BulkFigures: ...
 
     def __enter__(self) -> Self: ...
     def __exit__(

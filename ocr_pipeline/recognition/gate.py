@@ -23,6 +23,13 @@ class Answer(Enum):
     TURNED_AWAY = auto()
 
 
+class GateObserver:
+    """Told how long pages wait. Does nothing; made to be extended."""
+
+    def admitted(self, priority: Priority, waited: float) -> None:
+        """A page was let in after so many seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateRules:
     """`slots` pages at once, `reserved` of them closed to bulk, which rises a class after `bulk_patience` seconds."""
@@ -49,9 +56,10 @@ class _Waiter:
 class Gate:
     """Admits pages in order. Safe between threads; whoever was let in must `leave`."""
 
-    def __init__(self, rules: GateRules, clock: Clock) -> None:
+    def __init__(self, rules: GateRules, clock: Clock, observer: GateObserver | None = None) -> None:
         self._rules = rules
         self._clock = clock
+        self._observer = observer or GateObserver()
         self._changed = Condition()
         self._waiters: list[_Waiter] = []
         self._arrivals = 0
@@ -83,7 +91,9 @@ class Gate:
             self._admit()
             while waiter.answer is None:
                 self._changed.wait()
-            return waiter.answer
+        if waiter.answer is Answer.IN:
+            self._observer.admitted(priority, self._clock.monotonic() - waiter.arrived)
+        return waiter.answer
 
     def leave(self, priority: Priority) -> None:
         """Give back the slot of a page that was let in under this priority."""

@@ -19,6 +19,7 @@ from ocr_pipeline.ports.engine import Engine, PageImage, RecognitionOptions
 from ocr_pipeline.ports.objects import ObjectStore
 from ocr_pipeline.ports.vault import Vault
 from ocr_pipeline.recognition.assess import Assessment
+from ocr_pipeline.recognition.gate import GateObserver
 
 Assess = Callable[[PageText], Assessment]
 
@@ -27,6 +28,7 @@ class RecognisePage:
     """Reads one page at a time; as many threads may call it as the engine has slots.
 
     A page has `timeout` seconds; after `max_attempts` it is not tried again, so that try must give what it has.
+    `configuration` is the digest of how pages are read here; `gate_observer` is told of waits at the gate before it.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class RecognisePage:
         clock: Clock,
         timeout: float,
         max_attempts: int,
+        configuration: str | None = None,
+        gate_observer: GateObserver | None = None,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -45,7 +49,9 @@ class RecognisePage:
         self._clock = clock
         self._timeout = timeout
         self._max_attempts = max_attempts
+        self._configuration = configuration
         self.engine = engine
+        self.gate_observer = gate_observer or GateObserver()
 
     def __call__(self, task: RecognitionTask) -> PageRead | PageFailed:
         """Read the page of a task. Any failure is reported, none is raised."""
@@ -65,6 +71,7 @@ class RecognisePage:
             assessment.reasons,
             assessment.page.engine,
             self._clock.monotonic() - started,
+            self._configuration,
         )
 
     def _read(self, task: RecognitionTask) -> PageText:

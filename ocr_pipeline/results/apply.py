@@ -12,13 +12,15 @@ from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import ReviewId
 from ocr_pipeline.domain.messages import PageFailed, PageRead, PageRedelivered, Report
-from ocr_pipeline.domain.pages import Page, PageReason, PageState
+from ocr_pipeline.domain.pages import TRUSTED_STATES, Page, PageReason, PageState
 from ocr_pipeline.domain.retries import Retry, RetryRules, decide, final_state, give_up
 from ocr_pipeline.domain.review import ReviewItem
 from ocr_pipeline.domain.verdicts import VerdictRules, judge
 from ocr_pipeline.flow.dispatch import Dispatch, Dispatcher, Outbox
+from ocr_pipeline.flow.observer import FlowObserver
 from ocr_pipeline.flow.settle import settle
 from ocr_pipeline.ports.clock import Clock, Ids
+from ocr_pipeline.ports.known_pages import KnownPage
 from ocr_pipeline.ports.records import Records, UnitOfWork
 
 ACTOR = "results"
@@ -62,7 +64,10 @@ class _Step:
 
 
 class ApplyReport:
-    """Applies reports, each exactly once however often it arrives. Safe between threads and processes."""
+    """Applies reports, each exactly once however often it arrives. Safe between threads and processes.
+
+    With `remember`, a page whose reading stands without a person is known from then on by its image.
+    """
 
     def __init__(
         self,
@@ -72,6 +77,9 @@ class ApplyReport:
         ids: Ids,
         verdicts: VerdictRules,
         retries: RetryRules,
+        *,
+        remember: bool = False,
+        observer: FlowObserver | None = None,
     ) -> None:
         self._records = records
         self._dispatcher = dispatcher
@@ -79,6 +87,8 @@ class ApplyReport:
         self._ids = ids
         self._verdicts = verdicts
         self._retries = retries
+        self._remember = remember
+        self._observer = observer or FlowObserver()
 
     def __call__(self, report: Report) -> Applied:
         """Apply a report. Raises DatabaseUnavailable; the message must then be delivered again."""
@@ -93,10 +103,18 @@ class ApplyReport:
                 return Applied.DUPLICATE
             step = _Step(uow, document, page, self._clock.now(), outbox)
             applied = self._apply(step, report)
-            settle(uow, document, at=step.now, actor=ACTOR)
+            settled = settle(uow, document, at=step.now, actor=ACTOR)
             uow.commit()
+        self._tell(report, step.page)
+        self._observer.moved(document, settled)
         self._dispatcher.send(outbox)
         return applied
+
+    def _tell(self, report: Report, page: Page) -> None:
+        if isinstance(report, PageFailed):
+            self._observer.reading_failed(report.failure.code)
+        if page.state is not PageState.QUEUED:
+            self._observer.page_settled(page.state, page.confidence)
 
     def _apply(self, step: _Step, report: Report) -> Applied:
         match report:
@@ -119,6 +137,8 @@ class ApplyReport:
             text=report.text,
         )
         self._settle_page(step, page, verdict.state, verdict.reasons)
+        if self._remember and verdict.state in TRUSTED_STATES:
+            _make_known(step, report.configuration)
         return Applied.SETTLED
 
     def _failed(self, step: _Step, report: PageFailed) -> Applied:
@@ -179,6 +199,15 @@ class ApplyReport:
             step.uow.reviews.add(
                 ReviewItem(review_id, page.ref, step.document.priority, reasons, page.confidence, step.now)
             )
+
+
+def _make_known(step: _Step, configuration: str | None) -> None:
+    """Remember a page by what intake says of its image, never by what a worker says."""
+    if configuration is None or step.page.fingerprint is None:
+        return
+    step.uow.known_pages.add(
+        KnownPage(step.document.client_id, step.page.fingerprint, configuration, step.page.ref, step.now)
+    )
 
 
 def _awaits(document: Document, page: Page, report: Report) -> bool:

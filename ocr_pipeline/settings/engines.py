@@ -48,7 +48,8 @@ class WorkerSettings(Group):
     """A recognition worker: pages at once, slots that bulk may not take, seconds to finish in when told to stop.
 
     Without `slots` the engine says: as many as there are cores, two at most, or as `max_concurrent_requests` for vLLM.
-    `metrics_port` serves what the worker counts to Prometheus; without one nothing listens.
+    `metrics_port` serves what the worker counts to Prometheus; without one nothing listens. `pulse_file` is touched
+    every few seconds while the process works, for probes that look at its age.
     """
 
     slots: int | None = Field(None, ge=1)
@@ -56,3 +57,4 @@ class WorkerSettings(Group):
     shutdown_seconds: float = Field(30.0, ge=0)
     bulk_patience_seconds: float = Field(600.0, gt=0)
     metrics_port: int | None = Field(None, ge=1, le=65535)
+    pulse_file: Path | None = None

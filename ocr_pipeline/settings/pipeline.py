@@ -8,19 +8,29 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from ocr_pipeline.domain.documents import MediaType
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.settings.engines import EngineSettings, VllmSettings, WorkerSettings
-from ocr_pipeline.settings.feeds import BulkSettings, TriggerSettings
+from ocr_pipeline.settings.feeds import BulkSettings
 from ocr_pipeline.settings.front_door import GatewaySettings, OidcSettings, WebhookSettings
 from ocr_pipeline.settings.group import split
-from ocr_pipeline.settings.operations import ObservabilitySettings
+from ocr_pipeline.settings.operations import ObservabilitySettings, ScalingSettings
 from ocr_pipeline.settings.services import BrokerSettings, DatabaseSettings, KeySettings, StorageSettings
 from ocr_pipeline.settings.stages import IntakeSettings, ReconcileSettings, RetrySettings, ReviewSettings
+from ocr_pipeline.settings.triggers import TriggerSettings
 
 CONFIG_VARIABLE = "OCR_PIPELINE_CONFIG"
+SECRETS_VARIABLE = "OCR_PIPELINE_SECRETS_DIR"
+"""Names a folder with a file for each secret, as Docker and Kubernetes mount them: `database__url` and so on."""
+
 DEFAULT_CONFIG = Path("ocr-pipeline.toml")
 
 _FORMAT_NAMES = {"png": MediaType.PNG, "jpeg": MediaType.JPEG, "tiff": MediaType.TIFF, "pdf": MediaType.PDF}
@@ -41,6 +51,7 @@ class Settings(BaseSettings):
         env_prefix="OCR_PIPELINE_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
     )
     toml_source: ClassVar[Path | None] = None
+    secrets_source: ClassVar[Path | None] = None
 
     data_dir: Path = Path("~/.local/share/ocr-pipeline")
     client_id: str = Field("local", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
@@ -82,6 +93,7 @@ class Settings(BaseSettings):
     triggers: TriggerSettings = Field(default_factory=TriggerSettings)
     bulk: BulkSettings = Field(default_factory=BulkSettings)
     observability: ObservabilitySettings = Field(default_factory=ObservabilitySettings)
+    scaling: ScalingSettings = Field(default_factory=ScalingSettings)
 
     @model_validator(mode="after")
     def _bulk_keeps_a_slot(self) -> Self:
@@ -130,15 +142,23 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line over environment over TOML file."""
-        del dotenv_settings, file_secret_settings
-        if cls.toml_source is None:
-            return init_settings, env_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.toml_source)
+        """Command line over environment over files of secrets over TOML file."""
+        del dotenv_settings
+        sources = [init_settings, env_settings]
+        if cls.secrets_source is not None:
+            secrets = NestedSecretsSettingsSource(
+                file_secret_settings, secrets_dir=cls.secrets_source, secrets_dir_missing="error", secrets_prefix=""
+            )
+            sources.append(secrets)
+        if cls.toml_source is not None:
+            sources.append(TomlConfigSettingsSource(settings_cls, cls.toml_source))
+        return tuple(sources)
 
 
 def load(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings of this process: from `config`, else the file named by OCR_PIPELINE_CONFIG, else ocr-pipeline.toml.
+
+    Secrets may lie in files of their own, in the folder named by OCR_PIPELINE_SECRETS_DIR.
 
     Raises ConfigurationError naming each wrong setting, never its value.
     """
@@ -146,13 +166,21 @@ def load(config: Path | None = None, overrides: Mapping[str, Any] | None = None)
     path = named or DEFAULT_CONFIG
     if named is not None and not path.is_file():
         raise ConfigurationError("the settings file that was named is not there or cannot be read")
-    source = type("Settings", (Settings,), {"toml_source": path if path.is_file() else None, "__doc__": None})
+    secrets = Path(os.environ[SECRETS_VARIABLE]) if os.environ.get(SECRETS_VARIABLE) else None
+    if secrets is not None and not (secrets.is_dir() and os.access(secrets, os.R_OK | os.X_OK)):
+        raise ConfigurationError(f"the folder that {SECRETS_VARIABLE} names is not there or cannot be read")
+    sources = {"toml_source": path if path.is_file() else None, "secrets_source": secrets}
+    source = type("Settings", (Settings,), {**sources, "__doc__": None})
     try:
         built = source(**dict(overrides or {}))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}" for each in error.errors())
         raise ConfigurationError(f"wrong settings: {wrong}") from None
+    except OSError:
+        raise ConfigurationError(f"a file in the folder that {SECRETS_VARIABLE} names cannot be read") from None
     except ValueError:
-        raise ConfigurationError("the settings file or an environment variable cannot be read as settings") from None
+        raise ConfigurationError(
+            "the settings file, a secret's file or an environment variable cannot be read as settings"
+        ) from None
     assert isinstance(built, Settings)  # noqa: S101 - narrows the dynamic subclass
     return built

@@ -276,6 +276,23 @@ def test_keys_come_in_order_and_by_prefix(store: ObjectStore) -> None:
     assert list(store.keys(str(documents[0]))) == []
 
 
+def test_keys_are_listed_from_a_place_on(store: ObjectStore) -> None:
+    keys = [
+        "documents/a/original",
+        "documents/a/pages/0001",
+        "documents/b/original",
+        "documents/ba/original",
+        "other/x",
+    ]
+    for key in keys:
+        store.put(key, b"x")
+    for place in ("", *keys, "documents/a/", "documents/a/p", "documents/a0", "documents/b/", "documents/c", "z"):
+        assert list(store.keys(after=place)) == [key for key in keys if key > place]
+        assert list(store.keys("documents/b", after=place)) == [key for key in keys[2:4] if key > place]
+    with pytest.raises(ValueError, match="not the beginning"):
+        list(store.keys(after="../a"))
+
+
 def test_a_prefix_is_the_beginning_of_a_name_not_a_folder(store: ObjectStore) -> None:
     for key in ("documents/ab/original", "documents/abc/original", "documents/b/original"):
         store.put(key, b"x")

@@ -145,6 +145,7 @@ documents = st.builds(
     deadline=maybe(moments),
     reference=maybe(sealed),
     callback=maybe(sealed),
+    fresh=st.booleans(),
 )
 page_fields = st.fixed_dictionaries(
     {
@@ -166,6 +167,8 @@ page_fields = st.fixed_dictionaries(
         "seconds": maybe(finite),
         "text": maybe(sealed),
         "text_layer": maybe(sealed),
+        "fingerprint": maybe(st.binary(min_size=32, max_size=32)),
+        "known": st.booleans(),
     }
 )
 review_fields = st.fixed_dictionaries(

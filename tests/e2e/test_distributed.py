@@ -6,15 +6,11 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from sqlalchemy import URL
 
-from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
-from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
-from ocr_pipeline.adapters.queues.topology import INTAKE_LANES, MAINTENANCE, RECOGNITION_LANES
+from ocr_pipeline.adapters.queues.topology import RECOGNITION_LANES
 from ocr_pipeline.bootstrap import Application, application
 from ocr_pipeline.domain.audit import AuditKind
 from ocr_pipeline.domain.documents import SETTLED_STATES, DocumentState
@@ -22,8 +18,7 @@ from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.domain.pages import PageState
 from ocr_pipeline.domain.priorities import QUARANTINE, Priority
 from ocr_pipeline.intake.submit import Upload
-from ocr_pipeline.settings import Settings
-from tests.services_fixtures import private_broker
+from tests.services_fixtures import private_broker, settings_of
 from tests.worker_harness import Crew, crew, until
 from tools.private_rabbitmq import PrivateRabbitMq
 
@@ -33,7 +28,13 @@ DOCUMENTS = 100
 TWO_PAGES_EVERY = 10
 DEADLINE = 180.0
 
-DECIDING = {AuditKind.PAGE_ACCEPTED, AuditKind.PAGE_IN_REVIEW, AuditKind.PAGE_BLANK, AuditKind.PAGE_FAILED}
+DECIDING = {
+    AuditKind.PAGE_ACCEPTED,
+    AuditKind.PAGE_KNOWN,
+    AuditKind.PAGE_IN_REVIEW,
+    AuditKind.PAGE_BLANK,
+    AuditKind.PAGE_FAILED,
+}
 DONE = {PageState.ACCEPTED, PageState.IN_REVIEW}
 
 
@@ -67,48 +68,22 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMq
 
 
 @pytest.fixture
-def common(tmp_path: Path, object_server: S3Endpoint) -> dict[str, str]:
-    """What every process may know."""
-    keys = tmp_path / "keys.json"
-    LocalFileKeyProvider.create(keys)
-    return {
-        "OCR_PIPELINE_DATA_DIR": str(tmp_path / "data"),
-        "OCR_PIPELINE_KEYS__PATH": str(keys),
-        "OCR_PIPELINE_STORAGE__KIND": "s3",
-        "OCR_PIPELINE_STORAGE__BUCKET": f"e2e-{uuid4().hex}",
-        "OCR_PIPELINE_STORAGE__CREATE_BUCKET": "true",
-        "OCR_PIPELINE_STORAGE__ENDPOINT_URL": str(object_server.endpoint_url),
-        "OCR_PIPELINE_STORAGE__ACCESS_KEY": str(object_server.access_key),
-        "OCR_PIPELINE_STORAGE__SECRET_KEY": str(object_server.secret_key),
-        "OCR_PIPELINE_WORKER__SLOTS": "1",
-        "OCR_PIPELINE_RECONCILE__INTERVAL_SECONDS": "2",
-    }
-
-
-@pytest.fixture
-def database(postgres_url: URL) -> dict[str, str]:
-    """What all but the recognition workers may know besides."""
-    return {"OCR_PIPELINE_DATABASE__URL": postgres_url.render_as_string(hide_password=False)}
+def slow(common: dict[str, str]) -> dict[str, str]:
+    """Workers that have one page in hand at a time, so that much is under way when something dies."""
+    return {**common, "OCR_PIPELINE_WORKER__SLOTS": "1"}
 
 
 @contextmanager
 def front_door(
     monkeypatch: pytest.MonkeyPatch, broker: PrivateRabbitMq, *environments: dict[str, str]
 ) -> Iterator[Application]:
-    with monkeypatch.context() as patch:
-        for name, value in {key: value for each in environments for key, value in each.items()}.items():
-            patch.setenv(name, value)
-        patch.setenv("OCR_PIPELINE_BROKER__URL", broker.url)
-        settings = Settings()
-    with application(settings) as app:
+    with application(settings_of(monkeypatch, *environments, {"OCR_PIPELINE_BROKER__URL": broker.url})) as app:
         yield app
 
 
 def start_all(workers: Crew, database: dict[str, str]) -> None:
     """Each stage by its documented command; only those that need the database hear of it."""
-    workers.start("intake", INTAKE_LANES, "-P", "threads", "-c", "3", extra=database, ready=False)
-    workers.start("results", ("results",), "-P", "threads", "-c", "2", extra=database, ready=False)
-    workers.start("maintenance", (MAINTENANCE,), "-P", "threads", "-c", "1", extra=database, ready=False)
+    workers.start_stages(database)
     workers.start("quarantine", (QUARANTINE,), "-P", "prefork", "-c", "1", "--max-tasks-per-child", "1", ready=False)
     workers.start_beat()
     for name in ("recognition-a", "recognition-b"):
@@ -133,12 +108,12 @@ def test_nothing_is_lost_and_nothing_is_done_twice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     broker: PrivateRabbitMq,
-    common: dict[str, str],
+    slow: dict[str, str],
     database: dict[str, str],
 ) -> None:
     with (
-        front_door(monkeypatch, broker, common, database) as app,
-        crew(tmp_path, broker.url, application="workers.app", environment=common) as workers,
+        front_door(monkeypatch, broker, slow, database) as app,
+        crew(tmp_path, broker.url, application="workers.app", environment=slow) as workers,
     ):
         documents = [
             app.submit(

@@ -9,15 +9,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import URL
 
-from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
-from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
-from ocr_pipeline.adapters.queues.topology import INTAKE_LANES, MAINTENANCE, RECOGNITION_LANES
+from ocr_pipeline.adapters.queues.topology import RECOGNITION_LANES
 from ocr_pipeline.bootstrap import application
 from ocr_pipeline.client import ApiError, OcrClient
 from ocr_pipeline.domain.ids import ClientId
@@ -25,28 +21,12 @@ from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, Ma
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import PROGRAM, line_page
 from tests.gateway_requests import signed
+from tests.services_fixtures import settings_of
 from tests.worker_harness import ROOT, crew, until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]
 
 DOCUMENTS = 24
-
-
-@pytest.fixture
-def environment(tmp_path: Path, object_server: S3Endpoint) -> dict[str, str]:
-    keys = tmp_path / "keys.json"
-    LocalFileKeyProvider.create(keys)
-    return {
-        "OCR_PIPELINE_DATA_DIR": str(tmp_path / "data"),
-        "OCR_PIPELINE_KEYS__PATH": str(keys),
-        "OCR_PIPELINE_STORAGE__KIND": "s3",
-        "OCR_PIPELINE_STORAGE__BUCKET": f"gateway-{uuid4().hex}",
-        "OCR_PIPELINE_STORAGE__CREATE_BUCKET": "true",
-        "OCR_PIPELINE_STORAGE__ENDPOINT_URL": str(object_server.endpoint_url),
-        "OCR_PIPELINE_STORAGE__ACCESS_KEY": str(object_server.access_key),
-        "OCR_PIPELINE_STORAGE__SECRET_KEY": str(object_server.secret_key),
-        "OCR_PIPELINE_RECONCILE__INTERVAL_SECONDS": "2",
-    }
 
 
 @contextmanager
@@ -80,35 +60,29 @@ def _answers(server: subprocess.Popen[bytes], url: str) -> bool:
         return False
 
 
-def issue(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str, wanted: Changes) -> IssuedKey:
-    with monkeypatch.context() as patch:
-        for variable, value in environment.items():
-            patch.setenv(variable, value)
-        settings = Settings()
-    with application(settings) as app:
+def issue(front: Settings, name: str, wanted: Changes) -> IssuedKey:
+    with application(front) as app:
         ManageClients(app.records, app.clock).create(ClientId(name), wanted)
         return ManageKeys(app.records, app.vault, app.clock).create(ClientId(name))
 
 
 def test_a_mixed_crowd_is_served_and_nothing_is_lost(
     tmp_path: Path,
-    environment: dict[str, str],
-    postgres_url: URL,
+    common: dict[str, str],
+    database: dict[str, str],
     broker_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    database = {"OCR_PIPELINE_DATABASE__URL": postgres_url.render_as_string(hide_password=False)}
-    front = {**environment, **database, "OCR_PIPELINE_BROKER__URL": broker_url}
-    key = issue(front, monkeypatch, "clinic", Changes(requests_per_minute=60_000, burst=1_000))
-    hasty = issue(front, monkeypatch, "hasty", Changes(requests_per_minute=1, burst=5))
+    front = {**common, **database, "OCR_PIPELINE_BROKER__URL": broker_url}
+    settings = settings_of(monkeypatch, front)
+    key = issue(settings, "clinic", Changes(requests_per_minute=60_000, burst=1_000))
+    hasty = issue(settings, "hasty", Changes(requests_per_minute=1, burst=5))
     with (
-        crew(tmp_path, broker_url, application="workers.app", environment=environment) as workers,
+        crew(tmp_path, broker_url, application="workers.app", environment=common) as workers,
         two_gateways(tmp_path / "gateway.log", front) as url,
         OcrClient(url, key.key.id, key.secret, timeout=60) as client,
     ):
-        workers.start("intake", INTAKE_LANES, "-P", "threads", "-c", "2", extra=database, ready=False)
-        workers.start("results", ("results",), "-P", "threads", "-c", "2", extra=database, ready=False)
-        workers.start("maintenance", (MAINTENANCE,), "-P", "threads", "-c", "1", extra=database, ready=False)
+        workers.start_stages(database)
         workers.start("recognition", RECOGNITION_LANES, "-P", "threads")
 
         def hand_in(number: int) -> str:

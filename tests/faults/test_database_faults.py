@@ -11,14 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
+from ocr_pipeline.adapters.postgres import engine
 from ocr_pipeline.adapters.postgres.embedded import EmbeddedPostgres
 from ocr_pipeline.adapters.postgres.engine import create_pool
 from ocr_pipeline.adapters.postgres.migrate import migrate
+from ocr_pipeline.adapters.postgres.nonces import PostgresNonces
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.errors import DatabaseUnavailable, IntegrityError, PipelineError, StoreFull
@@ -81,6 +84,62 @@ def test_a_cut_connection_is_replaced(
             work.documents.find()
     with postgres_records() as work:
         assert work.documents.find() == []
+
+
+def test_a_connection_that_rested_proves_itself_before_it_is_lent_again(
+    postgres_server: TestServer,
+    postgres_url: URL,
+    postgres_records: PostgresRecords,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 0.0)
+    with postgres_records() as work:
+        work.documents.find()
+    with postgres_server.connect() as admin:
+        admin.execute(f"SELECT pg_terminate_backend(pid, 20000) {OURS}", [postgres_url.database])
+    with postgres_records() as work:
+        assert work.documents.find() == []
+
+
+def test_a_connection_cut_under_a_single_statement_is_replaced(
+    postgres_server: TestServer,
+    postgres_url: URL,
+    postgres_records: PostgresRecords,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 3600.0)
+    nonces, until = PostgresNonces(postgres_records.engine), datetime.now(UTC)
+    assert nonces.claim("key", "first", until=until)
+    with postgres_server.connect() as admin:
+        admin.execute(f"SELECT pg_terminate_backend(pid, 20000) {OURS}", [postgres_url.database])
+    with pytest.raises(DatabaseUnavailable):
+        nonces.claim("key", "second", until=until)
+    assert nonces.claim("key", "second", until=until)
+    assert not nonces.claim("key", "first", until=until)
+
+
+def test_a_statement_at_once_leaves_units_of_work_their_transactions(postgres_records: PostgresRecords) -> None:
+    document = new_document()
+    with engine.at_once(postgres_records.engine) as connection:
+        connection.execute("SELECT 1")
+    with postgres_records() as work:
+        work.documents.add(document)
+    with postgres_records() as work:
+        assert work.documents.find() == []
+
+
+def test_a_connection_cut_under_plain_sql_is_replaced(
+    postgres_server: TestServer, postgres_url: URL, postgres_records: PostgresRecords
+) -> None:
+    with postgres_records() as work, postgres_server.connect() as admin:
+        work.documents.find_duplicate(ClientId("clinic"), b"same")
+        admin.execute(f"SELECT pg_terminate_backend(pid, 20000) {OURS}", [postgres_url.database])
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable):
+                work.documents.find_duplicate(ClientId("clinic"), b"same")
+        with pytest.raises(DatabaseUnavailable):
+            work.commit()
+    put(postgres_records, new_document())
 
 
 # Waiting
@@ -198,9 +257,9 @@ def test_a_refused_record_is_told_without_its_values(
     postgres_records: PostgresRecords, wrong: Document, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    with postgres_records() as work, pytest.raises(IntegrityError) as caught:
+        work.documents.add(wrong)
     with postgres_records() as work:
-        with pytest.raises(IntegrityError) as caught:
-            work.documents.add(wrong)
         assert work.documents.find() == []
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None

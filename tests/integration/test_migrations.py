@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,25 +16,30 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Engine, create_engine, func, insert, inspect, select, text
 
 from ocr_pipeline.adapters.postgres.engine import create_pool
-from ocr_pipeline.adapters.postgres.front_door_tables import metadata
 from ocr_pipeline.adapters.postgres.migrate import current_revision, downgrade, head_revision, migrate
 from ocr_pipeline.adapters.postgres.nonces import PostgresNonces
 from ocr_pipeline.adapters.postgres.rate_buckets import PostgresBuckets
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.adapters.postgres.rows import document_to_row, page_to_row
+from ocr_pipeline.adapters.postgres.schema import metadata
 from ocr_pipeline.adapters.postgres.tables import audit_events, documents, pages, review_items
 from ocr_pipeline.domain.audit import GENESIS
+from ocr_pipeline.domain.bulk import RunEvent, Segment
 from ocr_pipeline.domain.clients import ApiKey, Client, Role
 from ocr_pipeline.domain.documents import Document, DocumentKind, DocumentState
 from ocr_pipeline.domain.errors import ConfigurationError, DatabaseUnavailable, IntegrityError
 from ocr_pipeline.domain.ids import KeyId, WebhookId
+from ocr_pipeline.domain.sealing import WrappedKey
+from ocr_pipeline.domain.triggers import EventId, HeldEvent, Listing, SourceObject
 from ocr_pipeline.domain.webhooks import Delivery, Webhook, WebhookEvent
 from ocr_pipeline.ports.idempotency import Remembered
 from ocr_pipeline.ports.known_pages import KnownPage
+from tests.bulk_factory import new_item, new_run
 from tests.postgres_fixtures import NOON, new_document, new_document_id, new_entry, new_page, new_review
 
 MIGRATION_LOCK = 0x6F63_725F_7069_7065
 FRONT_DOOR_COLUMNS = frozenset({"kind", "deadline", "reference", "callback"})
+CACHE_COLUMNS = frozenset({"fingerprint", "known"})
 CATALOGUE = {
     "tables": """
         SELECT relname, relpersistence FROM pg_class
@@ -93,6 +99,16 @@ def put_one_of_each(url: URL) -> None:
         )
         work.webhooks.add(webhook)
         work.webhooks.log(Delivery(webhook.id, 1, NOON, 0.5, status=200))
+        run = new_run()
+        work.bulk_runs.add(run)
+        work.bulk_runs.log(RunEvent(run.id, NOON, run.state, "cli"))
+        work.bulk_items.add([new_item(run, 1)])
+        work.bulk_items.add_segments([Segment(run.id, 1, 1, 1, document.id)])
+        taken = SourceObject(document.client_id, bytes(32), bytes(32), NOON, NOON, document_id=document.id)
+        work.source_objects.put(taken)
+        key = WrappedKey("key-1", b"wrapped")
+        work.held_events.put(HeldEvent(EventId(new_document_id()), "minio", NOON, NOON, 6, key, b"sealed"))
+        work.listings.ensure(Listing(new_document_id(), "scans", "in/", key, NOON))
         work.commit()
         assert work.documents.find() == [document]
     assert PostgresNonces(pool).claim("key", "nonce", until=NOON)
@@ -100,14 +116,20 @@ def put_one_of_each(url: URL) -> None:
     records.close()
 
 
-def put_before_the_front_door(url: URL, document: Document) -> None:
-    """A document with a page, as the first release wrote them."""
-    old = {name: value for name, value in document_to_row(document).items() if name not in FRONT_DOOR_COLUMNS}
+def put_as_of(url: URL, document: Document, *, without: AbstractSet[str] = frozenset()) -> None:
+    """A document with a page, as releases before the page cache wrote them, less further columns of documents."""
+    old = {name: value for name, value in document_to_row(document).items() if name not in {"fresh", *without}}
+    page = page_to_row(new_page(document))
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(insert(documents).values(**old, audit_sequence=0, audit_head=GENESIS))
-        connection.execute(insert(pages).values(page_to_row(new_page(document))))
+        connection.execute(insert(pages).values({name: page[name] for name in page.keys() - CACHE_COLUMNS}))
     engine.dispose()
+
+
+def put_before_the_front_door(url: URL, document: Document) -> None:
+    """A document with a page, as the first release wrote them."""
+    put_as_of(url, document, without=FRONT_DOOR_COLUMNS)
 
 
 def test_data_goes_up_and_down(empty_database: URL) -> None:
@@ -155,13 +177,42 @@ def test_the_front_door_goes_with_its_data_and_documents_stay(empty_database: UR
     records.close()
 
 
+def test_pages_from_before_the_page_cache_stay_and_are_not_known(empty_database: URL) -> None:
+    document = new_document()
+    migrate(empty_database, "0002")
+    put_as_of(empty_database, document)
+    for _ in range(2):
+        migrate(empty_database)
+        records = PostgresRecords(create_pool(empty_database))
+        with records() as work:
+            assert work.documents.get(document.id) == document
+            (page,) = work.pages.of_document(document.id)
+            assert (page, page.fingerprint, page.known) == (new_page(document), None, False)
+        records.close()
+        downgrade(empty_database, "0002")
+        inspected = inspect(create_engine(empty_database))
+        assert CACHE_COLUMNS.isdisjoint(column["name"] for column in inspected.get_columns("pages"))
+        assert "fresh" not in {column["name"] for column in inspected.get_columns("documents")}
+
+
+def test_a_fingerprint_is_whole(postgres_url: URL) -> None:
+    document = new_document()
+    records = PostgresRecords(create_pool(postgres_url))
+    with records() as work:
+        work.documents.add(document)
+        with pytest.raises(IntegrityError, match="pages_fingerprint_whole"):
+            work.pages.add([replace(new_page(document), fingerprint=b"short")])
+        work.pages.add([replace(new_page(document), fingerprint=bytes(32))])
+    records.close()
+
+
 def test_an_erased_document_keeps_no_reference(postgres_url: URL) -> None:
     erased = new_document(state=DocumentState.ERASED)
     records = PostgresRecords(create_pool(postgres_url))
+    for kept in (replace(erased, reference=b"sealed"), replace(erased, callback=b"sealed")):
+        with records() as work, pytest.raises(IntegrityError, match="erased_has_no_reference"):
+            work.documents.add(kept)
     with records() as work:
-        for kept in (replace(erased, reference=b"sealed"), replace(erased, callback=b"sealed")):
-            with pytest.raises(IntegrityError, match="erased_has_no_reference"):
-                work.documents.add(kept)
         work.documents.add(erased)
     records.close()
 

@@ -14,6 +14,7 @@ from kombu import Connection
 
 from ocr_pipeline.adapters.queues.celery_queue import CeleryWorkQueue
 from ocr_pipeline.adapters.queues.topology import (
+    BULK,
     DEAD,
     INTAKE_LANES,
     MAINTENANCE,
@@ -112,6 +113,15 @@ def test_the_sweep_runs_again_and_again(workers: Crew, steering: Steering, queue
     until(lambda: len(steering.notes("swept")) >= 3, "three sweeps")
     beat.terminate()
     assert beat.wait() == 0
+
+
+@pytest.mark.services
+@pytest.mark.slow
+def test_the_step_of_bulk_runs_is_taken_again_and_again(tmp_path: Path, broker_url: str) -> None:
+    with crew(tmp_path, broker_url, environment={"OCR_PIPELINE_BULK__INTERVAL_SECONDS": "0.5"}) as workers:
+        workers.start("bulk", (BULK,), "-c", "1")
+        workers.start_beat()
+        until(lambda: len(Steering(tmp_path).notes("stepped")) >= 3, "three steps")
 
 
 def nonsense(url: str, queue: str, body: Any, headers: dict[str, Any], content_type: str = "application/json") -> None:

@@ -58,6 +58,7 @@ reports = st.one_of(
         st.lists(codes, max_size=4).map(tuple),
         codes,
         st.floats(0, 1000),
+        st.none() | codes,
     ),
     st.builds(PageFailed, refs, attempts, counters, failures),
     st.builds(PageRedelivered, refs, attempts, counters),

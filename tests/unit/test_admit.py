@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from ocr_pipeline.domain.audit import AuditKind
 from ocr_pipeline.domain.documents import DocumentState
 from ocr_pipeline.domain.errors import Refused, StoreUnavailable
 from ocr_pipeline.domain.pages import PageState
+from ocr_pipeline.ports.documents import OpenedPage
 from tests.unit.world import World, image_page
 
 
@@ -99,3 +102,38 @@ def test_a_document_that_kills_its_intake_is_refused_in_the_end() -> None:
             world.admit(task)
     world.admit(task)
     assert world.document(receipt.document_id).reason == "intake_failed"
+
+
+@pytest.mark.parametrize("withdraw", ["cancel", "erase"])
+def test_a_document_withdrawn_while_it_is_opened_leaves_no_image(withdraw: str) -> None:
+    world = World()
+    receipt = world.upload()
+
+    class Withdrawing(list[OpenedPage]):
+        def __iter__(self) -> Iterator[OpenedPage]:
+            yield image_page(1)
+            getattr(world, withdraw)(receipt.document_id, actor="test")
+            yield image_page(2)
+
+    world.opener.pages = Withdrawing()
+    world.admit(world.queue.intake.pop())
+    assert world.states(receipt.document_id) == []
+    assert list(world.store.keys(f"documents/{receipt.document_id}/pages/")) == []
+
+
+def test_a_late_second_opening_of_a_cancelled_document_keeps_the_images_of_the_first() -> None:
+    world = World()
+    receipt = world.upload()
+    task = world.queue.intake.pop()
+
+    class Overtaken(list[OpenedPage]):
+        def __iter__(self) -> Iterator[OpenedPage]:
+            world.opener.pages = [image_page(1)]
+            world.admit(task)
+            world.cancel(receipt.document_id, actor="test")
+            yield image_page(1)
+
+    world.opener.pages = Overtaken()
+    world.admit(task)
+    assert world.states(receipt.document_id) == [PageState.QUEUED]
+    assert len(list(world.store.keys(f"documents/{receipt.document_id}/pages/"))) == 1

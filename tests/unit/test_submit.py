@@ -110,7 +110,7 @@ def test_a_file_in_pieces_becomes_the_document_that_it_would_be_whole() -> None:
     assert document.size == len(content)
     assert document.media_type is MediaType.PNG
     assert [task.document_id for task in world.queue.intake] == [receipt.document_id]
-    assert world.upload(content) == Receipt(receipt.document_id, DocumentState.RECEIVED, duplicate=True)
+    assert world.upload(content) == Receipt(document, duplicate=True)
 
 
 def test_what_a_client_says_of_its_file_is_kept_sealed_and_its_kind_is_audited() -> None:
@@ -235,15 +235,14 @@ def test_another_object_under_the_new_key_is_left_alone() -> None:
 
 def test_an_original_stays_when_the_answer_to_the_commit_got_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    commit, commits = MemoryUnitOfWork.commit, iter(range(100))
+    commit = MemoryUnitOfWork.commit
 
-    def commit_and_lose_the_second_answer(uow: MemoryUnitOfWork) -> None:
+    def commit_and_lose_the_answer(uow: MemoryUnitOfWork) -> None:
         commit(uow)
-        if next(commits) == 1:
-            raise DatabaseUnavailable("the answer got lost")
+        raise DatabaseUnavailable("the answer got lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(MemoryUnitOfWork, "commit", commit_and_lose_the_second_answer)
+        patch.setattr(MemoryUnitOfWork, "commit", commit_and_lose_the_answer)
         with pytest.raises(DatabaseUnavailable):
             world.receive(idempotency="key")
     again = world.receive(idempotency="key")
@@ -251,6 +250,17 @@ def test_an_original_stays_when_the_answer_to_the_commit_got_lost(monkeypatch: p
     assert list(world.store.keys()) == [original_key(again.document_id)]
     world.clock.advance(hours=1)
     assert world.reconcile().documents == 1
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_a_file_at_hand_that_is_known_is_not_stored_again(at_hand: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    first = world.receive(PNG)
+    deleted: list[str] = []
+    monkeypatch.setattr(world.store, "delete", deleted.append)
+    same = world.upload(PNG) if at_hand else world.receive(PNG)
+    assert same == Receipt(first.document, duplicate=True)
+    assert len(deleted) == (0 if at_hand else 1)
 
 
 # Idempotency
@@ -261,7 +271,8 @@ def test_the_same_request_again_is_the_same_document() -> None:
     first = world.receive(idempotency="key", again=True, reference="r", callback="https://clinic.example/1")
     world.admit(world.queue.intake.pop())
     again = world.receive(idempotency="key", again=True, reference="r", callback="https://clinic.example/1")
-    assert again == Receipt(first.document_id, DocumentState.QUEUED, duplicate=True, repeated=True)
+    assert again == Receipt(world.document(first.document_id), duplicate=True, repeated=True)
+    assert again.state is DocumentState.QUEUED
     assert world.queue.intake == []
     assert list(world.store.keys("documents/")) == list(world.store.keys(f"documents/{first.document_id}/"))
 
@@ -309,7 +320,7 @@ def test_a_key_that_led_to_an_earlier_file_is_remembered_too() -> None:
     world = World()
     first = world.receive(PNG, b"one")
     same = world.receive(PNG, b"one", idempotency="key")
-    assert same == Receipt(first.document_id, DocumentState.RECEIVED, duplicate=True)
+    assert same == Receipt(world.document(first.document_id), duplicate=True)
     assert world.receive(PNG, b"one", idempotency="key").repeated
     with pytest.raises(IdempotencyMismatch):
         world.receive(PNG, b"two", idempotency="key")

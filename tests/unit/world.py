@@ -27,9 +27,11 @@ from ocr_pipeline.domain.text import Block, Box, Line, PageText, Word
 from ocr_pipeline.domain.verdicts import VerdictRules
 from ocr_pipeline.flow.dispatch import Dispatcher
 from ocr_pipeline.intake.admit import AdmissionRules, AdmitDocument
+from ocr_pipeline.intake.recall import RecallPages, RecallRules
 from ocr_pipeline.intake.receive import Arrival
 from ocr_pipeline.intake.submit import Receipt, SubmitDocument, Upload, UploadLimits
 from ocr_pipeline.operations.cancel import CancelDocument
+from ocr_pipeline.operations.erase import EraseDocument
 from ocr_pipeline.operations.reconcile import Reconcile
 from ocr_pipeline.ports.documents import OpenedDocument, OpenedPage
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
@@ -162,10 +164,30 @@ def arrival(**said: Any) -> Arrival:
     return Arrival(**{"client_id": CLIENT, "name": "scan.png", "priority": Priority.ROUTINE, "actor": "test", **said})
 
 
-class World:
-    """All stages, wired as `bootstrap` does, with every dependency in reach."""
+class RecordingRecalls:
+    """Keeps what was recalled."""
 
-    def __init__(self, *, review: bool = True, max_attempts: int = 3, max_suspicions: int = 3) -> None:
+    def __init__(self) -> None:
+        self.told: list[tuple[PageRef, PageRef]] = []
+
+    def recalled(self, page: PageRef, source: PageRef) -> None:
+        self.told.append((page, source))
+
+
+class World:
+    """All stages, wired as `bootstrap` does, with every dependency in reach.
+
+    With a `configuration` pages are remembered and recalled under it.
+    """
+
+    def __init__(
+        self,
+        *,
+        review: bool = True,
+        max_attempts: int = 3,
+        max_suspicions: int = 3,
+        configuration: str | None = None,
+    ) -> None:
         self.clock, self.ids, self.queue = FakeClock(), FakeIds(), RecordingQueue()
         self.records, self.store, self.keys = MemoryRecords(), MemoryObjectStore(), MemoryKeyProvider()
         self.opener, self.engine = FakeOpener(), FakeEngine()
@@ -174,6 +196,29 @@ class World:
         self.submit = SubmitDocument(
             self.records, self.store, self.vault, self.dispatcher, self.clock, self.ids, UploadLimits(max_bytes=1000)
         )
+        self.recalls, self.review, self.max_attempts = RecordingRecalls(), review, max_attempts
+        self.configure(configuration)
+        self.apply = ApplyReport(
+            self.records,
+            self.dispatcher,
+            self.clock,
+            self.ids,
+            VerdictRules(0.85, review),
+            RetryRules(max_attempts=max_attempts, max_suspicions=max_suspicions, review=review),
+            remember=configuration is not None,
+        )
+        self.erase = EraseDocument(self.records, self.store, self.clock)
+        self.cancel = CancelDocument(self.records, self.clock)
+        self.reconcile = Reconcile(self.records, self.dispatcher, self.clock, timedelta(minutes=30))
+        self.read = ReadDocument(self.records, self.vault, self.clock)
+        self.desk = ReviewDesk(self.records, self.store, self.vault, self.clock)
+
+    def configure(self, configuration: str | None, *, threshold: float = 0.85, recall_days: float = 30) -> None:
+        """Begin to read, and to recall, under another configuration or other rules."""
+        recall = None
+        if configuration is not None:
+            rules = RecallRules(configuration, timedelta(days=recall_days), VerdictRules(threshold, self.review))
+            recall = RecallPages(self.records, self.vault, self.clock, rules, self.recalls)
         self.admit = AdmitDocument(
             self.records,
             self.store,
@@ -182,21 +227,12 @@ class World:
             self.dispatcher,
             self.clock,
             self.ids,
-            AdmissionRules(max_attempts=3, review=review),
+            AdmissionRules(max_attempts=3, review=self.review),
+            recall,
         )
-        self.recognise = RecognisePage(self.store, self.vault, self.engine, assess, self.clock, 30.0, max_attempts)
-        self.apply = ApplyReport(
-            self.records,
-            self.dispatcher,
-            self.clock,
-            self.ids,
-            VerdictRules(0.85, review),
-            RetryRules(max_attempts=max_attempts, max_suspicions=max_suspicions, review=review),
+        self.recognise = RecognisePage(
+            self.store, self.vault, self.engine, assess, self.clock, 30.0, self.max_attempts, configuration
         )
-        self.cancel = CancelDocument(self.records, self.clock)
-        self.reconcile = Reconcile(self.records, self.dispatcher, self.clock, timedelta(minutes=30))
-        self.read = ReadDocument(self.records, self.vault, self.clock)
-        self.desk = ReviewDesk(self.records, self.store, self.vault, self.clock)
 
     def upload(self, content: bytes = PNG + b"one", *, name: str = "scan.png", again: bool = False) -> Receipt:
         """Hand in a file."""

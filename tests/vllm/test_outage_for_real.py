@@ -5,20 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL
 
-from ocr_pipeline.adapters.keys.local_file import LocalFileKeyProvider
-from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
-from ocr_pipeline.adapters.queues.topology import INTAKE_LANES, MAINTENANCE, RECOGNITION_LANES
+from ocr_pipeline.adapters.queues.topology import RECOGNITION_LANES
 from ocr_pipeline.bootstrap import Application, application
 from ocr_pipeline.domain.documents import SETTLED_STATES
 from ocr_pipeline.domain.ids import ClientId, DocumentId, PageRef
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.intake.submit import Upload
-from ocr_pipeline.settings import Settings
+from tests.services_fixtures import settings_of
 from tests.tiny_reader.pages import CodePage
 from tests.vllm.reading import number_pages
 from tests.vllm.real_vllm import AT_ONCE, CONTEXT, NAME, PROFILE, RealVllm
@@ -32,23 +28,13 @@ Sent = dict[DocumentId, CodePage]
 
 
 @pytest.fixture
-def environment(tmp_path: Path, object_server: S3Endpoint, fleet: tuple[RealVllm, RealVllm]) -> dict[str, str]:
-    keys = tmp_path / "keys.json"
-    LocalFileKeyProvider.create(keys)
+def environment(tmp_path: Path, common: dict[str, str], fleet: tuple[RealVllm, RealVllm]) -> dict[str, str]:
     for server in fleet:
         server.wait_until_ready()
     addresses = tmp_path / "servers"
     addresses.write_text("".join(f"{server.url}\n" for server in fleet), encoding="utf-8")
     return {
-        "OCR_PIPELINE_DATA_DIR": str(tmp_path / "data"),
-        "OCR_PIPELINE_KEYS__PATH": str(keys),
-        "OCR_PIPELINE_STORAGE__KIND": "s3",
-        "OCR_PIPELINE_STORAGE__BUCKET": f"vllm-{uuid4().hex}",
-        "OCR_PIPELINE_STORAGE__CREATE_BUCKET": "true",
-        "OCR_PIPELINE_STORAGE__ENDPOINT_URL": str(object_server.endpoint_url),
-        "OCR_PIPELINE_STORAGE__ACCESS_KEY": str(object_server.access_key),
-        "OCR_PIPELINE_STORAGE__SECRET_KEY": str(object_server.secret_key),
-        "OCR_PIPELINE_RECONCILE__INTERVAL_SECONDS": "2",
+        **common,
         "OCR_PIPELINE_RETRY__OUTAGE_DELAY_SECONDS": "2",
         "OCR_PIPELINE_ENGINE__NAME": "vllm",
         "OCR_PIPELINE_MODEL_NAME": NAME,
@@ -63,25 +49,14 @@ def environment(tmp_path: Path, object_server: S3Endpoint, fleet: tuple[RealVllm
 
 @pytest.fixture
 def app(
-    environment: dict[str, str], postgres_url: URL, broker_url: str, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], database: dict[str, str], broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Application]:
-    with monkeypatch.context() as patch:
-        for name, value in {**environment, **database(postgres_url)}.items():
-            patch.setenv(name, value)
-        patch.setenv("OCR_PIPELINE_BROKER__URL", broker_url)
-        settings = Settings()
-    with application(settings) as opened:
-        yield opened
+    with application(settings_of(monkeypatch, environment, database, {"OCR_PIPELINE_BROKER__URL": broker_url})) as app:
+        yield app
 
 
-def database(url: URL) -> dict[str, str]:
-    return {"OCR_PIPELINE_DATABASE__URL": url.render_as_string(hide_password=False)}
-
-
-def start_all(workers: Crew, url: URL) -> None:
-    workers.start("intake", INTAKE_LANES, "-P", "threads", "-c", "3", extra=database(url), ready=False)
-    workers.start("results", ("results",), "-P", "threads", "-c", "2", extra=database(url), ready=False)
-    workers.start("maintenance", (MAINTENANCE,), "-P", "threads", "-c", "1", extra=database(url), ready=False)
+def start_all(workers: Crew, database: dict[str, str]) -> None:
+    workers.start_stages(database)
     workers.start_beat()
     workers.start("recognition", RECOGNITION_LANES, "-P", "threads")
 
@@ -111,13 +86,13 @@ def test_servers_that_die_and_hang_cost_no_page_and_no_attempt(
     tmp_path: Path,
     app: Application,
     environment: dict[str, str],
-    postgres_url: URL,
+    database: dict[str, str],
     broker_url: str,
     fleet: tuple[RealVllm, RealVllm],
 ) -> None:
     first, second = fleet
     with crew(tmp_path, broker_url, application="workers.app", environment=environment) as workers:
-        start_all(workers, postgres_url)
+        start_all(workers, database)
         sent = send(app, 200, seed=31)
         wait_for(app, sent, 5, "the first pages")
 

@@ -11,7 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from ocr_pipeline.adapters.memory import tallies
+from ocr_pipeline.adapters.memory.access_log import MemoryAccessLog
 from ocr_pipeline.adapters.memory.audit import MemoryAuditTrail
+from ocr_pipeline.adapters.memory.bulk import MemoryBulkItems, MemoryBulkRuns
+from ocr_pipeline.adapters.memory.bulk_figures import MemoryBulkFigures
 from ocr_pipeline.adapters.memory.clients import MemoryClients
 from ocr_pipeline.adapters.memory.documents import MemoryDocuments
 from ocr_pipeline.adapters.memory.idempotency import MemoryIdempotency
@@ -21,6 +24,7 @@ from ocr_pipeline.adapters.memory.pages import MemoryPages
 from ocr_pipeline.adapters.memory.reviews import MemoryReviews
 from ocr_pipeline.adapters.memory.tables import Tables
 from ocr_pipeline.adapters.memory.transaction import Transaction
+from ocr_pipeline.adapters.memory.triggers import MemoryHeldEvents, MemoryListings, MemorySourceObjects
 from ocr_pipeline.adapters.memory.webhooks import MemoryWebhooks
 from ocr_pipeline.domain.errors import DatabaseUnavailable
 from ocr_pipeline.domain.ids import DocumentId
@@ -41,6 +45,11 @@ class MemoryRecords:
     def __call__(self) -> MemoryUnitOfWork:
         """A fresh unit of work."""
         return MemoryUnitOfWork(self, self._tables, self._locks)
+
+    @property
+    def tables(self) -> Tables:
+        """Everything committed, for what looks at it as a whole."""
+        return self._tables
 
     def check(self) -> None:
         """Raises DatabaseUnavailable while `available` is False."""
@@ -99,6 +108,11 @@ class MemoryUnitOfWork:
         return MemoryClients(self._current)
 
     @property
+    def access_log(self) -> MemoryAccessLog:
+        """The log of access."""
+        return MemoryAccessLog(self._current)
+
+    @property
     def idempotency(self) -> MemoryIdempotency:
         """The idempotency keys."""
         return MemoryIdempotency(self._current)
@@ -112,6 +126,36 @@ class MemoryUnitOfWork:
     def webhooks(self) -> MemoryWebhooks:
         """The webhooks."""
         return MemoryWebhooks(self._current)
+
+    @property
+    def source_objects(self) -> MemorySourceObjects:
+        """The objects that S3 events told of."""
+        return MemorySourceObjects(self._current)
+
+    @property
+    def held_events(self) -> MemoryHeldEvents:
+        """The events that wait or are parked."""
+        return MemoryHeldEvents(self._current)
+
+    @property
+    def listings(self) -> MemoryListings:
+        """How far listings are."""
+        return MemoryListings(self._current)
+
+    @property
+    def bulk_runs(self) -> MemoryBulkRuns:
+        """The bulk runs."""
+        return MemoryBulkRuns(self._current)
+
+    @property
+    def bulk_items(self) -> MemoryBulkItems:
+        """The items of bulk runs."""
+        return MemoryBulkItems(self._current)
+
+    @property
+    def bulk_figures(self) -> MemoryBulkFigures:
+        """Figures of bulk runs."""
+        return MemoryBulkFigures(self._current)
 
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
         """Counts over all documents, or over the given ones; every state is named, also where there is none."""

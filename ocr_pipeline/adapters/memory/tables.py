@@ -8,12 +8,15 @@ from threading import Lock
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from ocr_pipeline.domain.access import AccessEvent
 from ocr_pipeline.domain.audit import AuditEvent, ChainHead
+from ocr_pipeline.domain.bulk import BulkItem, BulkRun, RunEvent, RunId, Segment
 from ocr_pipeline.domain.clients import ApiKey, Client
 from ocr_pipeline.domain.documents import Document
 from ocr_pipeline.domain.ids import ClientId, DocumentId, KeyId, PageRef, ReviewId, WebhookId
 from ocr_pipeline.domain.pages import Page
 from ocr_pipeline.domain.review import ReviewItem
+from ocr_pipeline.domain.triggers import EventId, HeldEvent, Listing, SourceObject
 from ocr_pipeline.domain.webhooks import Delivery, Webhook
 from ocr_pipeline.ports.idempotency import Remembered
 from ocr_pipeline.ports.known_pages import KnownPage
@@ -32,11 +35,20 @@ class Tables:
     reviews: dict[ReviewId, ReviewItem] = field(default_factory=dict)
     events: dict[tuple[DocumentId, int], AuditEvent] = field(default_factory=dict)
     clients: dict[ClientId, Client] = field(default_factory=dict)
+    access_events: dict[tuple[ClientId, int], AccessEvent] = field(default_factory=dict)
+    access_heads: dict[ClientId, ChainHead] = field(default_factory=dict)
     api_keys: dict[KeyId, ApiKey] = field(default_factory=dict)
     idempotency_keys: dict[tuple[ClientId, str], Remembered] = field(default_factory=dict)
     known_pages: dict[tuple[ClientId, bytes, str], KnownPage] = field(default_factory=dict)
     webhooks: dict[WebhookId, Webhook] = field(default_factory=dict)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
+    bulk_runs: dict[RunId, BulkRun] = field(default_factory=dict)
+    bulk_run_events: dict[int, RunEvent] = field(default_factory=dict)
+    bulk_items: dict[tuple[RunId, int], BulkItem] = field(default_factory=dict)
+    bulk_segments: dict[tuple[RunId, int, int], Segment] = field(default_factory=dict)
+    source_objects: dict[tuple[ClientId, bytes], SourceObject] = field(default_factory=dict)
+    held_events: dict[EventId, HeldEvent] = field(default_factory=dict)
+    listings: dict[tuple[str, str], Listing] = field(default_factory=dict)
     mutex: Lock = field(default_factory=Lock)
 
 

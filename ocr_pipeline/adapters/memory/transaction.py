@@ -23,11 +23,20 @@ class Transaction:
         self.reviews = View(tables.reviews, tables.mutex)
         self.events = View(tables.events, tables.mutex)
         self.clients = View(tables.clients, tables.mutex)
+        self.access_events = View(tables.access_events, tables.mutex)
+        self.access_heads = View(tables.access_heads, tables.mutex)
         self.api_keys = View(tables.api_keys, tables.mutex)
         self.idempotency_keys = View(tables.idempotency_keys, tables.mutex)
         self.known_pages = View(tables.known_pages, tables.mutex)
         self.webhooks = View(tables.webhooks, tables.mutex)
         self.deliveries = View(tables.deliveries, tables.mutex)
+        self.source_objects = View(tables.source_objects, tables.mutex)
+        self.held_events = View(tables.held_events, tables.mutex)
+        self.listings = View(tables.listings, tables.mutex)
+        self.bulk_runs = View(tables.bulk_runs, tables.mutex)
+        self.bulk_run_events = View(tables.bulk_run_events, tables.mutex)
+        self.bulk_items = View(tables.bulk_items, tables.mutex)
+        self.bulk_segments = View(tables.bulk_segments, tables.mutex)
 
     def hold(self, document_id: DocumentId) -> None:
         """Lock a document's row."""
@@ -68,11 +77,20 @@ class Transaction:
             self.reviews,
             self.events,
             self.clients,
+            self.access_events,
+            self.access_heads,
             self.api_keys,
             self.idempotency_keys,
             self.known_pages,
             self.webhooks,
             self.deliveries,
+            self.source_objects,
+            self.held_events,
+            self.listings,
+            self.bulk_runs,
+            self.bulk_run_events,
+            self.bulk_items,
+            self.bulk_segments,
         )
 
     def _release(self) -> None:

@@ -105,11 +105,12 @@ class LocalObjectStore:
         checked_deletion_prefix(prefix)
         return sum(self._remove(self._root / key) for key in list(self.keys(prefix)))
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys under a prefix, in the order of their bytes; objects may come and go meanwhile."""
+    def keys(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """The keys under a prefix behind `after`, in the order of their bytes; objects may come and go meanwhile."""
         checked_prefix(prefix)
+        checked_prefix(after)
         folder, _, _ = prefix.rpartition("/")
-        return self._keys_below(f"{folder}/" if folder else "", prefix)
+        return self._keys_below(f"{folder}/" if folder else "", prefix, after)
 
     def check(self) -> None:
         """Prove with a small write and read that the store works. Raises StoreUnavailable or StoreFull."""
@@ -174,13 +175,15 @@ class LocalObjectStore:
                 return  # still in use, or gone already
             folder = folder.parent
 
-    def _keys_below(self, folder: str, prefix: str) -> Iterator[str]:
+    def _keys_below(self, folder: str, prefix: str, after: str) -> Iterator[str]:
         for name in self._names(folder):
             path = folder + name
+            if path <= after and not after.startswith(path):
+                continue  # a key, or a folder of keys, that lies before
             if name.endswith("/"):
                 if path.startswith(prefix) or prefix.startswith(path):
-                    yield from self._keys_below(path, prefix)
-            elif path.startswith(prefix):
+                    yield from self._keys_below(path, prefix, after)
+            elif path.startswith(prefix) and path != after:
                 yield path
 
     def _names(self, folder: str) -> list[str]:

@@ -73,12 +73,13 @@ class MemoryObjectStore:
                 del self._objects[key]
             return len(doomed)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys under a prefix, in order. Raises StoreUnavailable."""
+    def keys(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """The keys under a prefix behind `after`, in order. Raises StoreUnavailable."""
         checked_prefix(prefix)
+        checked_prefix(after)
         with self._lock:
             self._check_available()
-            return iter(sorted(key for key in self._objects if key.startswith(prefix)))
+            return iter(sorted(key for key in self._objects if key.startswith(prefix) and key > after))
 
     def check(self) -> None:
         """Raise StoreUnavailable while the store is switched off."""

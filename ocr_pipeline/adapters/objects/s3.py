@@ -118,9 +118,12 @@ class S3ObjectStore:
             deleted += len(batch)
         return deleted
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys under a prefix, in the order the server lists them (S3: of their bytes). Raises StoreUnavailable."""
-        names = self._names(checked_prefix(prefix))
+    def keys(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """The keys under a prefix behind `after`, in the order the server lists them (S3: of their bytes).
+
+        Raises StoreUnavailable.
+        """
+        names = self._names(checked_prefix(prefix), checked_prefix(after))
         return (name.removeprefix(self._prefix) for name in names)
 
     def check(self) -> None:
@@ -157,10 +160,13 @@ class S3ObjectStore:
     def _name(self, key: str) -> str:
         return self._prefix + checked_key(key)
 
-    def _names(self, prefix: str) -> Iterator[str]:
+    def _names(self, prefix: str, after: str = "") -> Iterator[str]:
         pages = iter(
             self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix + prefix, PaginationConfig={"PageSize": _AT_ONCE}
+                Bucket=self._bucket,
+                Prefix=self._prefix + prefix,
+                StartAfter=self._prefix + after,
+                PaginationConfig={"PageSize": _AT_ONCE},
             )
         )
         while True:

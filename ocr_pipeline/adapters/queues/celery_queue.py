@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from celery import Celery
@@ -23,12 +24,19 @@ class CeleryWorkQueue:
     """Publishes tasks as JSON and returns once the broker has confirmed them. Safe between threads.
 
     `timeout` bounds, in seconds, each of connecting, writing and waiting for the confirmation. What monitors see as a
-    task's arguments names the document and the page, nothing else.
+    task's arguments names the document and the page, nothing else. `companions` gives headers to go with each message.
     """
 
     def __init__(
-        self, broker_url: str, topology: Topology | None = None, *, timeout: float = 10.0, idle_connections: int = 8
+        self,
+        broker_url: str,
+        topology: Topology | None = None,
+        *,
+        timeout: float = 10.0,
+        idle_connections: int = 8,
+        companions: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
+        self._companions = companions
         self._format = Celery("ocr_pipeline", set_as_current=False)
         self._links = Links(broker_url, topology or Topology(), timeout=timeout, idle=idle_connections)
 
@@ -68,5 +76,6 @@ class CeleryWorkQueue:
         message = self._format.amqp.as_task_v2(
             str(uuid4()), task, args=[body], argsrepr=shown, kwargsrepr="", ignore_result=True
         )
-        letter = Letter(queue, message.body, message.headers, message.properties)
+        headers = message.headers if self._companions is None else {**self._companions(), **message.headers}
+        letter = Letter(queue, message.body, headers, message.properties)
         self._links.use(lambda link: link.publish(letter))

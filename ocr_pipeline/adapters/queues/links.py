@@ -64,11 +64,16 @@ class Link:
 
     def depth(self, queue: str) -> int:
         """How many messages of a queue are ready for delivery."""
-        return int(self._channel.queue_declare(queue, passive=True).message_count)
+        return self.standing(queue)[0]
 
     def consumers(self, queue: str) -> int:
         """How many workers take messages from a queue now."""
-        return int(self._channel.queue_declare(queue, passive=True).consumer_count)
+        return self.standing(queue)[1]
+
+    def standing(self, queue: str) -> tuple[int, int]:
+        """As `depth` and `consumers`, of one moment."""
+        declared = self._channel.queue_declare(queue, passive=True)
+        return int(declared.message_count), int(declared.consumer_count)
 
     def close(self) -> None:
         """Let go of the socket, politely or not."""

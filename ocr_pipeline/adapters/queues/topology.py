@@ -17,9 +17,13 @@ INTAKE_TASK = "ocr.intake"
 RECOGNITION_TASK = "ocr.recognition"
 RESULTS_TASK = "ocr.results"
 RECONCILE_TASK = "ocr.reconcile"
+BULK_TASK = "ocr.bulk"
 
 MAINTENANCE = "maintenance"
 """The queue of the periodic sweep; at most one sweep waits in it."""
+
+BULK = "bulk"
+"""The queue of the periodic step of bulk runs; at most one step waits in it."""
 
 DEAD = "dead"
 """The queue of messages that nobody could make sense of, or that were delivered too often."""
@@ -52,7 +56,8 @@ class Topology:
     def queues(self) -> tuple[Queue, ...]:
         """Every queue a worker may consume."""
         lanes = (self._queue(name, self.exchange, self._lane_arguments()) for name in WORK_QUEUES)
-        return (*lanes, self._queue(MAINTENANCE, self.exchange, {"x-max-length": 1, "x-overflow": "drop-head"}))
+        one_waits = {"x-max-length": 1, "x-overflow": "drop-head"}
+        return (*lanes, *(self._queue(name, self.exchange, one_waits) for name in (MAINTENANCE, BULK)))
 
     def dead_letters(self) -> Queue:
         """Where refused messages end; nothing consumes it but a person."""

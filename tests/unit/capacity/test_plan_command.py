@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from ocr_pipeline.cli.main import build
+from ocr_pipeline.cli import plan
 
 
 def invoke(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(build(), list(arguments))
+    app = typer.Typer()
+    plan.register(app)
+    result = CliRunner().invoke(app, list(arguments))
     return result.exit_code, result.output
 
 
