@@ -30,7 +30,9 @@ from ocr_pipeline.triggers.take import Outcome, TakeObject
 SOURCE = "lister"
 """What the listing is called where sources are named."""
 
-_LEASE = timedelta(minutes=5)
+_LEASE = timedelta(seconds=60)
+"""How long a place stays in the hands of a process that says nothing more: it may have died."""
+
 _NO_ROOM_SECONDS = 5.0
 
 
@@ -95,7 +97,8 @@ class ListPlaces:
                 now = self._clock.now()
                 self._save(replace(listing, cursor=None, finished_at=now, not_before=now + self._rules.interval))
                 return taken
-            taken += self._page(place, page)
+            listing, more = self._page(place, listing, page)
+            taken += more
             if self._stopping.is_set():
                 break
             cursor = page[-1].key
@@ -104,18 +107,28 @@ class ListPlaces:
         self._save(replace(listing, not_before=self._clock.now()))
         return taken
 
-    def _page(self, place: Place, page: Sequence[ObjectFacts]) -> int:
-        """Take in what is new on one page."""
+    def _page(self, place: Place, listing: Listing, page: Sequence[ObjectFacts]) -> tuple[Listing, int]:
+        """Take in what is new on one page, and keep the place in hand meanwhile."""
         events = self._new(place, page)
         taken = 0
         with ThreadPoolExecutor(self._rules.at_once, thread_name_prefix="lister") as pool:
             for start in range(0, len(events), self._rules.at_once):
                 while not self._has_room() and not self._stopping.wait(_NO_ROOM_SECONDS):
-                    pass
+                    listing = self._kept(listing)
                 if self._stopping.is_set():
                     break
                 taken += sum(pool.map(self._one, events[start : start + self._rules.at_once]))
-        return taken
+                listing = self._kept(listing)
+        return listing, taken
+
+    def _kept(self, listing: Listing) -> Listing:
+        """The listing with its lease renewed once half of it has passed."""
+        now = self._clock.now()
+        if now < listing.not_before - _LEASE / 2:
+            return listing
+        renewed = replace(listing, not_before=now + _LEASE)
+        self._save(renewed)
+        return renewed
 
     def _new(self, place: Place, page: Sequence[ObjectFacts]) -> list[ObjectEvent]:
         """What a rule wants, is old enough, and is not known as it is."""
