@@ -14,7 +14,8 @@ from tests.services_fixtures import lacking
 PROGRAM = "/usr/bin/chromium"
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it is open, the main thread has an event loop that other tests would trip over.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser, or a reason why the test is skipped."""
     if not Path(PROGRAM).exists():

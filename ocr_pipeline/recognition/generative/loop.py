@@ -43,10 +43,11 @@ class LoopThread:
         """Safe to call twice."""
         if self._loop.is_closed():
             return
-        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
+        # All of it on the loop's own thread: the caller's may have a running loop of its own.
+        for work in (_cancel_others(), self._loop.shutdown_asyncgens()):
+            asyncio.run_coroutine_threadsafe(work, self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from ocr_pipeline.domain.errors import Refused, StoreUnavailable
+from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.domain.triggers import OutputProblem
+from ocr_pipeline.ports.triggers import ObjectArrival
 from ocr_pipeline.triggers.take import Outcome
 from tests.unit.triggers.world import BUCKET, TriggerWorld
 from tests.unit.world import PNG
@@ -68,6 +71,36 @@ def test_a_pass_goes_on_where_it_was_broken_off() -> None:
     assert world.list() == 1
     assert world.buckets.asked.count("page") == 2, "it began behind the last page that was done"
     assert len(world.documents()) == 7
+
+
+def test_a_place_is_kept_while_one_works_on_it_and_free_a_minute_after_its_lister_died() -> None:
+    world = TriggerWorld()
+    for number in range(4):
+        world.event(f"{number}.png", bytes([number]))
+    world.clock.advance(minutes=6)
+    take, others = world.take_in, []
+
+    def slow(arrival: ObjectArrival, chunks: Iterable[bytes]) -> DocumentId:
+        """Each object takes half a minute; another lister looks meanwhile, and the fourth object kills this one."""
+        if len(world.documents()) == 3:
+            raise KeyboardInterrupt
+        world.clock.advance(seconds=25)
+        others.append(claimed())
+        return take(arrival, chunks)
+
+    def claimed() -> bool:
+        now = world.clock.now()
+        with world.records() as uow:
+            return uow.listings.claim(BUCKET, "in/", now=now, until=now) is not None
+
+    world.take._take_in = slow
+    with pytest.raises(KeyboardInterrupt):
+        world.list()
+    assert others == [False] * 3
+    world.clock.advance(seconds=59)
+    assert not claimed()
+    world.clock.advance(seconds=2)
+    assert claimed()
 
 
 def test_a_full_lane_holds_the_listing_up() -> None:
