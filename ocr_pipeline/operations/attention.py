@@ -75,7 +75,8 @@ def _away(source: str) -> Notice:
 def _of_lanes(lanes: dict[str, LaneFigures]) -> Iterator[Notice]:
     for name, level, text in _SERVED:
         if name in lanes and not lanes[name].consumers:
-            yield Notice(level, f"not_served_{name.partition('.')[0]}", text)
+            who = "quarantine" if name == QUARANTINE else name.partition(".")[0]
+            yield Notice(level, f"not_served_{who}", text)
     dead = lanes.get(_DEAD)
     if dead is not None and dead.ready:
         yield Notice(

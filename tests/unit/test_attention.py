@@ -82,7 +82,7 @@ def test_work_may_wait_for_a_while(figures: Figures) -> None:
 def test_a_stage_that_nobody_serves_is_said(name: str) -> None:
     lanes = [LaneFigures(each, 0, 0 if each in {name, "dead"} else 1) for each in WATCHED]
     (notice,) = attention(snapshot(lanes=lanes))
-    assert notice.code.startswith("not_served_")
+    assert notice.code == f"not_served_{name.removesuffix('.urgent').removeprefix('recognition.')}"
 
 
 def test_what_is_worse_comes_first() -> None:
