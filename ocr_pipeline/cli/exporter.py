@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from threading import Event
 from typing import Annotated
 
 import typer
 
 from ocr_pipeline.cli.session import session_of
+from ocr_pipeline.cli.stopping import told_to_stop
 
 
 def register(app: typer.Typer) -> None:
@@ -30,8 +30,6 @@ def exporter(
     from ocr_pipeline.bootstrap.observability import exporter as exporting
 
     stopping = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    with exporting(session_of(context).settings, host, port) as bound:
+    with told_to_stop(stopping), exporting(session_of(context).settings, host, port) as bound:
         typer.echo(f"http://{host}:{bound}/metrics: stop it with Ctrl-C", err=True)
         stopping.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,8 @@ from ocr_pipeline.bootstrap.held_events import held_events
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
 from ocr_pipeline.cli.session import session_of
-from ocr_pipeline.domain.errors import ConfigurationError, NotFound, PipelineError
+from ocr_pipeline.cli.stopping import told_to_stop
+from ocr_pipeline.domain.errors import NotFound, PipelineError
 from ocr_pipeline.domain.triggers import EventId
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def run(
     stopping, registry = Event(), CollectorRegistry()
     with session.open() as app, ExitStack() as stack:
         running = stack.enter_context(triggers(app, TriggerMetrics(registry), stopping))
-        stack.enter_context(_told_to_stop(stopping))
-        stack.enter_context(_metrics(app, registry))
+        stack.enter_context(told_to_stop(stopping))
+        _serve_metrics(app, registry, stack)
         if once:
             done = running.run_once()
             Printer(as_json=as_json).answer(done, ", ".join(f"{name}: {count}" for name, count in done.items()))
@@ -151,26 +151,9 @@ def _event_id(text: str) -> EventId:
         raise NotFound("that is not the id of an event: `ocr-pipeline triggers parked` shows them") from None
 
 
-@contextmanager
-def _told_to_stop(stopping: Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C set the event, so that what is in hand is finished."""
-
-    def stop(_number: int, _frame: object) -> None:
-        stopping.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _metrics(app: Application, registry: CollectorRegistry) -> Iterator[None]:
+def _serve_metrics(app: Application, registry: CollectorRegistry, stack: ExitStack) -> None:
     """Counters for Prometheus where `triggers.metrics_port` is set. Raises ConfigurationError for a port in use."""
-    from prometheus_client import start_http_server
-
+    from ocr_pipeline.bootstrap.metrics_server import serve_metrics
     from ocr_pipeline.bootstrap.trigger_metrics import HeldCollector
 
     def counts() -> tuple[int, int]:
@@ -178,20 +161,9 @@ def _metrics(app: Application, registry: CollectorRegistry) -> Iterator[None]:
             return uow.held_events.counts(most=_MOST_COUNTED)
 
     port = app.settings.triggers.metrics_port
-    if port is None:
-        yield
-        return
-    registry.register(HeldCollector(counts))
-    try:
-        server, thread = start_http_server(port, registry=registry)
-    except OSError:
-        raise ConfigurationError("triggers.metrics_port is taken or may not be used") from None
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    if port is not None:
+        registry.register(HeldCollector(counts))
+        serve_metrics(registry, port, stack, what="triggers.metrics_port")
 
 
 @contextmanager

@@ -5,14 +5,12 @@ It is to clients what the audit trail is to documents: an entry that was changed
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
-from ocr_pipeline.domain.audit import GENESIS, ChainHead, Detail
+from ocr_pipeline.domain.audit import GENESIS, ChainHead, Detail, canonical_moment, chained
 from ocr_pipeline.domain.ids import ClientId
 
 
@@ -69,18 +67,14 @@ def verify(client_id: ClientId, events: Iterable[AccessEvent], head: ChainHead) 
 
 
 def _hash(entry: AccessEntry, sequence: int, previous: bytes) -> bytes:
-    """SHA-256 over the previous hash and a canonical JSON form of the entry (sorted keys, UTC microseconds)."""
-    canonical = json.dumps(
+    return chained(
+        previous,
         {
             "actor": entry.actor,
-            "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "at": canonical_moment(entry.at),
             "client": entry.client_id,
             "details": dict(entry.details),
             "kind": entry.kind.value,
             "sequence": sequence,
         },
-        sort_keys=True,
-        separators=(",", ":"),
-        allow_nan=False,
     )
-    return hashlib.sha256(previous + canonical.encode()).digest()

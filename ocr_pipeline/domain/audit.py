@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -90,22 +90,29 @@ class ChainFault:
 
 def entry_hash(entry: AuditEntry, sequence: int, previous: bytes) -> bytes:
     """SHA-256 over the previous hash and a canonical JSON form of the entry (sorted keys, UTC microseconds)."""
-    canonical = json.dumps(
+    return chained(
+        previous,
         {
             "actor": entry.actor,
-            "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "at": canonical_moment(entry.at),
             "details": dict(entry.details),
             "document": str(entry.document_id),
             "kind": entry.kind.value,
             "page": entry.page,
             "sequence": sequence,
         },
-        sort_keys=True,
-        ensure_ascii=True,
-        separators=(",", ":"),
-        allow_nan=False,
     )
+
+
+def chained(previous: bytes, said: Mapping[str, object]) -> bytes:
+    """The hash (SHA-256) of what a record says, in a canonical JSON form with sorted keys, after the one before it."""
+    canonical = json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(previous + canonical.encode()).digest()
+
+
+def canonical_moment(moment: datetime) -> str:
+    """A moment as chains hash it: in UTC, to the microsecond."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def append(head: ChainHead, entry: AuditEntry) -> tuple[AuditEvent, ChainHead]:
