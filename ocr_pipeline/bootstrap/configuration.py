@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from typing import Any
 
 from ocr_pipeline import __version__
-from ocr_pipeline.bootstrap.engines import ENGINE_GROUP, SECOND, VLLM
+from ocr_pipeline.bootstrap.installed_engines import ENGINE_GROUP, SECOND, VLLM
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.recognition.profiles.registry import PROFILE_GROUP, ProfileRegistry
 from ocr_pipeline.settings import Settings

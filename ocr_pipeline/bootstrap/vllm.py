@@ -12,7 +12,7 @@ from ocr_pipeline.adapters.clock import SystemClock
 from ocr_pipeline.adapters.engines.survey import OpenCvSurveyor
 from ocr_pipeline.adapters.engines.vllm.addresses import DnsAddresses, FileAddresses, FixedAddresses
 from ocr_pipeline.adapters.engines.vllm.client import VllmServer
-from ocr_pipeline.bootstrap.engines import SECOND, installed_engine
+from ocr_pipeline.bootstrap.installed_engines import SECOND, installed_engine
 from ocr_pipeline.bootstrap.telemetry import CrossCheckMetrics, PoolCollector, PoolMetrics, ReadingMetrics
 from ocr_pipeline.ports.engine import Engine
 from ocr_pipeline.ports.generation import GenerationServer
