@@ -8,166 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
-TAG = re.compile(r"<[^<>]*>")
+from tests.unit.streaming.vocabulary import FINDINGS, HEADS_EN, HEADS_KO, ITEMS_EN, ITEMS_KO, ORDERS, WORDS_EN, WORDS_KO
 
-_ORDERS = (
-    "0.9% NS 100 mL IV q8h",
-    "Furosemide 20 mg IV bid",
-    "Lantus 12 U SC hs",
-    "Tylenol 650mg 1T PO prn",
-    "수액 500 mL 1일 1회",
-)
-_FINDINGS = ("정상", "음성", "없음", "WNL", "negative", "해당없음", "-", "O")
-_ITEMS_KO = (
-    "체온",
-    "맥박",
-    "호흡",
-    "혈압",
-    "의식",
-    "피부",
-    "식사",
-    "수면",
-    "배뇨",
-    "배변",
-    "통증",
-    "부종",
-    "욕창",
-    "낙상",
-    "보행",
-)
-_ITEMS_EN = ("WBC", "RBC", "Hb", "Hct", "PLT", "AST", "ALT", "BUN", "Cr", "Na", "K", "Cl", "CRP", "Glucose", "TSH")
-_HEADS_KO = (
-    "환자 경과 기록지",
-    "투약 기록지",
-    "활력징후 기록표",
-    "검사 결과 보고서",
-    "간호 기록지",
-    "섭취 배설량 기록지",
-)
-_HEADS_EN = ("MEDICATION RECORD", "NURSING FLOW SHEET", "LABORATORY REPORT", "VITAL SIGNS CHART", "INTAKE AND OUTPUT")
-_WORDS_EN = [
-    "patient",
-    "was",
-    "admitted",
-    "with",
-    "chest",
-    "pain",
-    "and",
-    "shortness",
-    "of",
-    "breath",
-    "on",
-    "exertion",
-    "no",
-    "fever",
-    "cough",
-    "or",
-    "edema",
-    "noted",
-    "today",
-    "continue",
-    "current",
-    "medication",
-    "follow",
-    "up",
-    "in",
-    "two",
-    "weeks",
-    "blood",
-    "pressure",
-    "well",
-    "controlled",
-    "renal",
-    "function",
-    "stable",
-    "advised",
-    "low",
-    "salt",
-    "diet",
-    "abdomen",
-    "soft",
-    "non",
-    "tender",
-    "lungs",
-    "clear",
-    "heart",
-    "regular",
-    "discussed",
-    "risks",
-    "benefits",
-    "alternatives",
-    "family",
-    "reports",
-    "improved",
-    "appetite",
-    "sleep",
-    "pending",
-    "results",
-    "repeat",
-    "imaging",
-    "scheduled",
-    "wound",
-    "healing",
-    "drain",
-    "removed",
-    "ambulating",
-]
-_WORDS_KO = [
-    "환자는",
-    "내원",
-    "당시",
-    "흉통과",
-    "호흡곤란을",
-    "호소하였으며",
-    "심전도",
-    "검사에서",
-    "특이",
-    "소견은",
-    "없었다",
-    "약물",
-    "치료",
-    "후",
-    "증상이",
-    "호전되어",
-    "경과",
-    "관찰",
-    "중이며",
-    "혈압은",
-    "안정적으로",
-    "유지되고",
-    "있다",
-    "추가",
-    "검사를",
-    "시행하고",
-    "다음",
-    "외래에서",
-    "결과를",
-    "확인하기로",
-    "하였다",
-    "보호자에게",
-    "설명하고",
-    "동의를",
-    "받았다",
-    "식이",
-    "조절과",
-    "운동을",
-    "권유함",
-    "배액관",
-    "제거",
-    "상처",
-    "소독",
-    "시행",
-    "체온",
-    "정상",
-    "범위",
-    "유지",
-    "수면",
-    "양호",
-    "통증",
-    "감소",
-    "보행",
-    "가능",
-]
+TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +60,7 @@ def tokens(text: str, rng: Random) -> Iterator[str]:
 
 def prose(rng: Random, length: int, *, korean: bool) -> str:
     """Sentences in lines, of this many characters."""
-    words = _WORDS_KO if korean else _WORDS_EN
+    words = WORDS_KO if korean else WORDS_EN
     lines: list[str] = []
     while sum(map(len, lines)) + len(lines) < length:
         line = " ".join(rng.choice(words) for _ in range(rng.randint(5, 14)))
@@ -227,7 +70,7 @@ def prose(rng: Random, length: int, *, korean: bool) -> str:
 
 def results(rng: Random, length: int, *, korean: bool) -> str:
     """Rows of a table of results, of this many characters."""
-    items = _ITEMS_KO if korean else _ITEMS_EN
+    items = ITEMS_KO if korean else ITEMS_EN
     rows: list[str] = []
     while sum(map(len, rows)) + len(rows) < length:
         low = rng.randint(1, 90)
@@ -253,7 +96,7 @@ def legitimate(rng: Random) -> WrittenPage:
 
 
 def _head(rng: Random, *, korean: bool) -> str:
-    title = rng.choice(_HEADS_KO if korean else _HEADS_EN)
+    title = rng.choice(HEADS_KO if korean else HEADS_EN)
     if rng.random() < 0.3:
         return f"{title}\n"
     number = rng.randint(10_000_000, 99_999_999)
@@ -277,16 +120,16 @@ def _date(rng: Random) -> str:
 
 
 def _same_order(rng: Random, count: int, _korean: bool) -> str:
-    return "\n".join([rng.choice(_ORDERS)] * count)
+    return "\n".join([rng.choice(ORDERS)] * count)
 
 
 def _same_order_in_cells(rng: Random, count: int, _korean: bool) -> str:
-    row = f"| {rng.choice(_ORDERS)} | {rng.choice(_FINDINGS)} | |"
+    row = f"| {rng.choice(ORDERS)} | {rng.choice(FINDINGS)} | |"
     return "\n".join([row] * count)
 
 
 def _same_order_in_tags(rng: Random, count: int, _korean: bool) -> str:
-    order, finding = rng.choice(_ORDERS), rng.choice(_FINDINGS)
+    order, finding = rng.choice(ORDERS), rng.choice(FINDINGS)
     if rng.random() < 0.5:
         return f"<table>{f'<tr><td>{order}</td><td>{finding}</td><td></td></tr>' * count}</table>"
     row = f"<tr>\n  <td>{order}</td>\n  <td>{finding}</td>\n  <td></td>\n</tr>\n"
@@ -294,23 +137,23 @@ def _same_order_in_tags(rng: Random, count: int, _korean: bool) -> str:
 
 
 def _orders_by_the_hour(rng: Random, count: int, _korean: bool) -> str:
-    order, nurse = rng.choice(_ORDERS), rng.choice(("김간호", "이간호", "RN Kim"))
+    order, nurse = rng.choice(ORDERS), rng.choice(("김간호", "이간호", "RN Kim"))
     return "\n".join(f"| {_date(rng)} | {8 * (at % 3):02d}:00 | {order} | {nurse} |" for at in range(count))
 
 
 def _numbered(rng: Random, count: int, _korean: bool) -> str:
-    row = rng.choice((f"{rng.choice(_ORDERS)}", f"| {rng.choice(_FINDINGS)} | | |", "| | | | |", "( ) 예 ( ) 아니오"))
+    row = rng.choice((f"{rng.choice(ORDERS)}", f"| {rng.choice(FINDINGS)} | | |", "| | | | |", "( ) 예 ( ) 아니오"))
     return "\n".join(f"| {at} {row}" for at in range(1, count + 1))
 
 
 def _all_normal(rng: Random, count: int, korean: bool) -> str:
-    items = _ITEMS_KO if korean else _ITEMS_EN
-    finding = rng.choice(_FINDINGS)
+    items = ITEMS_KO if korean else ITEMS_EN
+    finding = rng.choice(FINDINGS)
     return "\n".join(f"| {rng.choice(items)} | {finding} | {finding} | {finding} |" for _ in range(count))
 
 
 def _only_findings(rng: Random, count: int, _korean: bool) -> str:
-    return "\n".join([rng.choice(_FINDINGS)] * count)
+    return "\n".join([rng.choice(FINDINGS)] * count)
 
 
 def _checks(rng: Random, count: int, _korean: bool) -> str:
@@ -320,7 +163,7 @@ def _checks(rng: Random, count: int, _korean: bool) -> str:
 
 def _empty_rows(rng: Random, count: int, korean: bool) -> str:
     columns = rng.randint(2, 10)
-    items = _ITEMS_KO if korean else _ITEMS_EN
+    items = ITEMS_KO if korean else ITEMS_EN
     header = f"| {' | '.join(rng.choice(items) for _ in range(columns))} |\n|{'---|' * columns}\n"
     empty = rng.choice((f"|{' |' * columns}", f"|{'  |' * columns}", f"|{' ' * rng.randint(5, 20)}|" * columns))
     if rng.random() < 0.3:
@@ -330,7 +173,7 @@ def _empty_rows(rng: Random, count: int, korean: bool) -> str:
 
 
 def _leaders(rng: Random, count: int, korean: bool) -> str:
-    items = _ITEMS_KO if korean else _ITEMS_EN
+    items = ITEMS_KO if korean else ITEMS_EN
     sign = rng.choice((".", "_", ". ", "-", "·"))
     return "\n".join(
         f"{rng.choice(items)} {sign * (rng.randint(20, 110) // len(sign))} {at}" for at in range(count // 2)
@@ -353,7 +196,7 @@ def _vital_signs(rng: Random, count: int, _korean: bool) -> str:
 def _month_grid(rng: Random, count: int, korean: bool) -> str:
     days = rng.randint(7, 31)
     sign = rng.choice(("O", "V", "정상", "-", "1T"))
-    items = _ITEMS_KO if korean else _ITEMS_EN
+    items = ITEMS_KO if korean else ITEMS_EN
     rows = (f"{rng.choice(items)} {' '.join([sign] * days)}" for _ in range(min(count, 700 // days)))
     return f"{' '.join(str(day) for day in range(1, days + 1))}\n" + "\n".join(rows)
 
@@ -372,7 +215,7 @@ def _visits(rng: Random, count: int, korean: bool) -> str:
 
 
 def _daily_orders(rng: Random, count: int, korean: bool) -> str:
-    orders = "\n".join(rng.sample(_ORDERS, rng.randint(2, 4)))
+    orders = "\n".join(rng.sample(ORDERS, rng.randint(2, 4)))
     day = "{}일차" if korean else "Day {}"
     return "\n".join(f"{day.format(at)}\n{orders}" for at in range(1, count // 3))
 
