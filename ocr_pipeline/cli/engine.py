@@ -1,4 +1,4 @@
-"""Commands for a model server: serve, check."""
+"""The commands for a model server, and `engine serve`: vLLM, supervised."""
 
 from __future__ import annotations
 
@@ -6,50 +6,24 @@ import asyncio
 import logging
 import os
 import shlex
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Protocol
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import typer
 
 from ocr_pipeline.adapters.engines.serve.arguments import ServeOptions, serve_command, serve_environment, shown
 from ocr_pipeline.adapters.engines.serve.supervisor import Patience
 from ocr_pipeline.cli.console import Printer
-from ocr_pipeline.cli.documents import JsonOption
+from ocr_pipeline.cli.engine_check import CheckCommand
 from ocr_pipeline.cli.exits import Exit
+from ocr_pipeline.cli.model_servers import OVER_HTTP, ModelServers, api_key
 from ocr_pipeline.cli.session import session_of
-from ocr_pipeline.domain.errors import ConfigurationError, EngineUnavailable, PipelineError
-from ocr_pipeline.ports.generation import GenerationServer
-from ocr_pipeline.recognition.profiles.profile import ModelProfile
+from ocr_pipeline.domain.errors import EngineUnavailable
 from ocr_pipeline.settings import Settings
 
 _TOLD = "ocr_pipeline.adapters.engines.serve"
 _PATIENCE = Patience()
-_LONG = 600.0
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound
-
-
-class ModelServer(Protocol):
-    """A model server seen from outside."""
-
-    async def read_known_picture(self) -> None:
-        """Read the profile's known picture. Raises EngineError unless it was read right."""
-        ...
-
-    async def count_running(self) -> int:
-        """Requests it has, running and waiting. Raises EngineError when it does not say."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelServers:
-    """What these commands need of the rest: who the configured servers are, how to ask one, the model's profile."""
-
-    addresses: Callable[[Settings], Awaitable[Sequence[str]]]
-    open: Callable[[Settings, str], AbstractAsyncContextManager[ModelServer]]
-    profile: Callable[[Settings], ModelProfile]
 
 
 def register(app: typer.Typer) -> None:
@@ -60,9 +34,8 @@ def register(app: typer.Typer) -> None:
 def build(servers: ModelServers) -> typer.Typer:
     """The group of commands, over some servers."""
     app = typer.Typer(no_args_is_help=True, help="A model server on this machine's GPU, and those that are configured.")
-    commands = _Commands(servers)
-    app.command(epilog=_SERVE_EPILOG)(commands.serve)
-    app.command()(commands.check)
+    app.command(epilog=_SERVE_EPILOG)(ServeCommand(servers).serve)
+    app.command()(CheckCommand(servers).check)
     return app
 
 
@@ -77,7 +50,9 @@ _STOP = "Stopping"
 
 
 @dataclass(frozen=True, slots=True)
-class _Commands:
+class ServeCommand:
+    """The command, over some servers."""
+
     servers: ModelServers
 
     def serve(
@@ -189,7 +164,7 @@ class _Commands:
         logging.getLogger(_TOLD).setLevel(logging.INFO)  # what it tells is what the command is run for
         from ocr_pipeline.adapters.engines.serve.service import Service, serve
 
-        environment = serve_environment(os.environ, dict(profile.serve_environment), _api_key(settings))
+        environment = serve_environment(os.environ, dict(profile.serve_environment), api_key(settings))
         service = Service(command, environment, host, port, health_host, health_port, patience)
 
         async def supervise() -> None:
@@ -201,56 +176,6 @@ class _Commands:
         except EngineUnavailable as error:
             printer.remark(f"ocr-pipeline: {error} [{error.code}]")
             raise typer.Exit(Exit.UNAVAILABLE) from None
-
-    def check(
-        self,
-        context: typer.Context,
-        timeout: Annotated[float, typer.Option(min=0.1, help="Seconds each server gets.")] = 60.0,
-        as_json: JsonOption = False,
-    ) -> None:
-        """Let each configured server read the known picture, and say what came of it. Leaves with 6 unless all read."""
-        settings, printer = session_of(context).settings, Printer(as_json=as_json)
-        found = asyncio.run(self._check(settings, timeout))
-        if as_json:
-            printer.json([asdict(each) for each in found])
-        else:
-            rows = [
-                (each.server, "reads" if each.reads else "FAILS", f"{each.seconds:.2f}", each.detail) for each in found
-            ]
-            printer.table("Model servers", ("server", "state", "seconds", "detail"), rows)
-        if not all(each.reads for each in found):
-            raise typer.Exit(Exit.UNAVAILABLE)
-
-    async def _check(self, settings: Settings, seconds: float) -> list[_Found]:
-        addresses = await self.servers.addresses(settings)
-        if not addresses:
-            raise ConfigurationError("no model server is configured: see vllm.servers")
-        return list(await asyncio.gather(*(self._ask(settings, address, seconds) for address in addresses)))
-
-    async def _ask(self, settings: Settings, address: str, seconds: float) -> _Found:
-        began = time.monotonic()
-        problem: str | None = None
-        detail = "read the known picture right"
-        async with self.servers.open(settings, address) as server:
-            try:
-                async with asyncio.timeout(seconds):
-                    await server.read_known_picture()
-            except PipelineError as error:
-                problem, detail = error.code, str(error)
-            except TimeoutError:
-                problem, detail = "engine_timeout", f"no answer within {seconds:g} s"
-        return _Found(address, problem is None, time.monotonic() - began, detail, problem)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a server made of the known picture."""
-
-    server: str
-    reads: bool
-    seconds: float
-    detail: str
-    problem: str | None
 
 
 def _overlaid(settings: Settings, **given: object) -> Settings:
@@ -280,50 +205,3 @@ def _split(program: str) -> tuple[str, ...]:
 def _own_address(host: str, port: int) -> str:
     reached = _ANYWHERE.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{reached}:{port}"
-
-
-def _api_key(settings: Settings) -> str | None:
-    return None if settings.vllm.api_key is None else settings.vllm.api_key.get_secret_value()
-
-
-class _HttpServer:
-    """A vLLM server over HTTP."""
-
-    def __init__(self, server: GenerationServer, probe: Callable[[GenerationServer], Awaitable[None]]) -> None:
-        self._server = server
-        self._probe = probe
-
-    async def read_known_picture(self) -> None:
-        await self._probe(self._server)
-
-    async def count_running(self) -> int:
-        load = await self._server.load()
-        return load.running + load.waiting
-
-
-def _profile(settings: Settings) -> ModelProfile:
-    from ocr_pipeline.bootstrap.vllm import profile_of
-
-    return profile_of(settings)
-
-
-@asynccontextmanager
-async def _open(settings: Settings, address: str) -> AsyncIterator[ModelServer]:
-    from ocr_pipeline.adapters.engines.vllm import VllmServer
-    from ocr_pipeline.recognition.generative.probe import KnownPictureProbe
-
-    # the first reading after a start compiles and fills caches: whoever asks sets the bound on time
-    server = VllmServer(address, api_key=_api_key(settings), stall_seconds=_LONG)
-    try:
-        yield _HttpServer(server, KnownPictureProbe(settings.model_name, _profile(settings)))
-    finally:
-        await server.close()
-
-
-async def _addresses(settings: Settings) -> Sequence[str]:
-    from ocr_pipeline.bootstrap.vllm import addresses
-
-    return await addresses(settings.vllm).addresses()
-
-
-OVER_HTTP = ModelServers(addresses=_addresses, open=_open, profile=_profile)

@@ -11,8 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from ocr_pipeline.cli.engine import OVER_HTTP, ModelServer, ModelServers, build
+from ocr_pipeline.cli.engine import build
 from ocr_pipeline.cli.exits import Exit
+from ocr_pipeline.cli.model_servers import OVER_HTTP, ModelServer, ModelServers
 from ocr_pipeline.cli.session import Session
 from ocr_pipeline.domain.errors import EngineGarbage, EngineUnavailable, PipelineError
 from ocr_pipeline.recognition.profiles.generic import generic

@@ -11,7 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ocr_pipeline.cli.engine import OVER_HTTP, build
+from ocr_pipeline.cli.engine import build
+from ocr_pipeline.cli.model_servers import OVER_HTTP
 from ocr_pipeline.cli.session import Session
 from ocr_pipeline.settings import load
 
