@@ -44,7 +44,9 @@ def plan(
     variation: Annotated[
         float, typer.Option(min=0, max=5, help="Spread of the service time: 0 none, 1 exponential.")
     ] = 0.5,
-    price: Annotated[float, typer.Option(min=0, help="What an instance costs an hour, in any currency.")] = 0.0,
+    price: Annotated[
+        float, typer.Option(min=0, help="What an instance costs an hour, in any currency; without it no costs.")
+    ] = 0.0,
     larger_speed: Annotated[float, typer.Option(min=0.1, help="How much more a larger machine does.")] = 2.0,
     larger_price: Annotated[float, typer.Option(min=0.1, help="How much more a larger machine costs.")] = 2.0,
     seconds: Annotated[float, typer.Option(min=10, max=100_000, help="How long to simulate.")] = 900.0,
@@ -176,9 +178,14 @@ def _fleet_row(way: str, fleet: Fleet) -> tuple[str, ...]:
         str(fleet.instances),
         f"{fleet.throughput:.1f}",
         f"{fleet.busy:.1%}",
-        f"{fleet.price_per_hour:.2f}",
-        f"{fleet.price_per_thousand_pages:.3f}",
+        *_costs(fleet),
     )
+
+
+def _costs(fleet: Fleet) -> tuple[str, str]:
+    if not fleet.price_per_hour:
+        return "-", "-"
+    return f"{fleet.price_per_hour:.2f}", f"{fleet.price_per_thousand_pages:.3f}"
 
 
 def _row(name: str, result: Replayed) -> tuple[str, ...]:
