@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from ocr_pipeline.bootstrap import Application
 from ocr_pipeline.bootstrap.bulk import BulkRuns
 from ocr_pipeline.bulk.create import Listed, Wish
 from ocr_pipeline.bulk.sealed import About, open_about
@@ -18,10 +19,11 @@ from ocr_pipeline.cli.bulk_session import RunArgument, opened, run_id
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
 from ocr_pipeline.cli.session import Session, session_of
-from ocr_pipeline.domain.bulk import BulkRun, RunId
+from ocr_pipeline.domain.bulk import BulkRun, ItemState, RunId
 from ocr_pipeline.domain.documents import DocumentKind
 from ocr_pipeline.domain.errors import InputMissing
 from ocr_pipeline.domain.ids import ClientId
+from ocr_pipeline.domain.priorities import is_sensible
 from ocr_pipeline.domain.window import Window
 
 NowOption = Annotated[bool, typer.Option("--now", help="Do not wait for the window, now or later.")]
@@ -78,7 +80,7 @@ def create(
                 ClientId(session.settings.client_id),
                 about,
                 hours,
-                None if deadline is None else deadline.replace(tzinfo=zone).astimezone(UTC),
+                None if deadline is None else _deadline(deadline.replace(tzinfo=zone)),
                 session.actor,
             )
             files = bulk.list_files(about, known)
@@ -95,15 +97,20 @@ def create(
         if not listed.items:
             bulk.control.cancel(run.id, actor=session.actor)
             raise InputMissing("there are no files to list")
+        # All of them, also those that an earlier start of the same list wrote down.
+        bad_lines, duplicates = _left_out(app, run)
     printer.answer(
         {
             "run_id": str(run.id),
             "items": listed.items,
-            "refused": listed.refused,
-            "duplicates": listed.duplicates,
+            "refused": sum(bad_lines.values()),
+            "bad_lines": bad_lines,
+            "duplicates": duplicates,
             "window": None if run.window is None else str(run.window),
         },
-        f"{run.id}: {listed.items} files listed, {listed.refused} bad lines, {listed.duplicates} named twice",
+        f"{run.id}: {listed.items} files listed, {sum(bad_lines.values())} bad lines"
+        + (f" ({', '.join(f'{code}: {many}' for code, many in bad_lines.items())})" if bad_lines else "")
+        + f", {duplicates} named twice",
     )
 
 
@@ -193,6 +200,14 @@ def list_runs(
     printer.table("Bulk runs", ("run", "state", "created", "window", "label"), rows)
 
 
+def _left_out(app: Application, run: BulkRun) -> tuple[dict[str, int], int]:
+    """What of a list will not be handed out: bad lines by code, and how many files were named before."""
+    with app.records() as uow:
+        tallies = uow.bulk_figures.tallies(run.id)
+    bad_lines = {tally.code: tally.items for tally in tallies if tally.state is ItemState.REFUSED and tally.code}
+    return bad_lines, sum(tally.items for tally in tallies if tally.state is ItemState.DUPLICATE)
+
+
 def _answer(printer: Printer, bulk: BulkRuns, run: RunId) -> None:
     report = bulk.outputs.report(run)
     printer.answer(report_to_json(report), describe(report))
@@ -207,6 +222,12 @@ def _listed(run: BulkRun, label: str) -> dict[str, Any]:
         "window": None if run.window is None else str(run.window),
         "deadline": None if run.deadline is None else run.deadline.isoformat(),
     }
+
+
+def _deadline(wanted: datetime) -> datetime:
+    if not is_sensible(wanted, datetime.now(UTC)):
+        raise typer.BadParameter("--deadline has passed, or is more than ten years ahead")
+    return wanted.astimezone(UTC)
 
 
 def _about(source: str | None, manifest: Path | None, label: str) -> About:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 _APP = "ocr_pipeline.gateway.asgi:build"
+_CONNECTION = "ocr_pipeline.gateway.connections:BoundedConnection"
 _HEADER_BYTES = 32 * 1024
 # Longer than the proxies in deploy/ keep an idle connection: they let go first, and never of one that is being closed.
 _KEEP_ALIVE_SECONDS = 5
@@ -64,6 +65,7 @@ def serve(
         factory=True,
         host=host,
         port=port,
+        http=_CONNECTION,
         workers=processes,
         log_config=None,
         access_log=False,

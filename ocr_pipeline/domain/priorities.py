@@ -8,6 +8,9 @@ from enum import IntEnum, StrEnum
 URGENT_WITHIN = timedelta(minutes=2)
 ROUTINE_WITHIN = timedelta(hours=1)
 
+FARTHEST_DEADLINE = timedelta(days=3_650)
+"""No deadline lies further ahead: times at the end of the calendar cannot be moved to another zone, or read back."""
+
 
 class Priority(IntEnum):
     """Who waits: the lower number goes first, from the front door to the engine."""
@@ -43,6 +46,11 @@ def class_for(deadline: datetime | None, now: datetime, asked: Priority) -> Prio
     if left <= URGENT_WITHIN:
         return Priority.URGENT
     return min(asked, Priority.ROUTINE) if left <= ROUTINE_WITHIN else asked
+
+
+def is_sensible(deadline: datetime, now: datetime) -> bool:
+    """Whether a deadline (both times with their zone) is still to come, and within ten years."""
+    return now < deadline < now + FARTHEST_DEADLINE
 
 
 class Stage(StrEnum):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 from ocr_pipeline import logs
@@ -20,6 +22,7 @@ from ocr_pipeline.ports.records import Records
 _MINUTE = 60.0
 _LOOK_SECONDS = 2.0
 _CLIENTS = 4_096
+_COUNTED_AT_ONCE = 64
 _QUOTA_RETRY_SECONDS = 30.0
 _LANE_RETRY_SECONDS = 30.0
 
@@ -45,13 +48,21 @@ class Admission:
             raise Problem("rate_limited", headers={**headers, **retry_after(taken.retry_after)})
         return headers
 
-    def check_room(self, principal: Principal, priority: Priority) -> None:
-        """Raises Problem: 429 when too many pages of the client wait, 503 when the lane is full of work."""
+    @contextmanager
+    def room(self, principal: Principal, priority: Priority) -> Iterator[None]:
+        """Room for one document, held while it arrives.
+
+        Raises Problem: 429 when too many pages of the client wait, 503 when the lane is full of work.
+        """
         if self._lanes.deepest(priority) >= self._most:
             raise Problem("overloaded", headers=retry_after(_LANE_RETRY_SECONDS))
         quota = principal.client.allowance.queued_pages
         if not self._waiting.let_in(principal.client_id, quota):
             raise Problem("quota_exceeded", headers=retry_after(_QUOTA_RETRY_SECONDS), limit=f"queued_pages={quota}")
+        try:
+            yield
+        finally:
+            self._waiting.arrived(principal.client_id)
 
     def _take(self, principal: Principal, allowance: Allowance) -> Taken:
         return self._limiter.take(
@@ -63,23 +74,45 @@ class WaitingPages:
     """How many pages of each client wait, counted in the database every other second at most. Safe between threads.
 
     In between, each document that is let in here counts as one page more, as the database counts it until it is
-    opened. Nobody is turned away on a count that is not fresh; what other processes let in meanwhile is all that can
-    exceed a quota.
+    opened; and each that is still arriving, so that the database does not know it, counts beside what that says.
+    Nobody is turned away on a count that is not fresh; what other processes let in meanwhile is all that can exceed a
+    quota.
     """
 
     def __init__(self, records: Records, now: Callable[[], float] = time.monotonic) -> None:
         self._records = records
         self._counts: ExpiringCache[ClientId, _Count] = ExpiringCache(_LOOK_SECONDS, _CLIENTS, now)
+        self._arriving: Counter[ClientId] = Counter()
+        self._lock = Lock()
+        # One count of a client at a time: of two, neither would know whom the other lets in.
+        self._counting = [Lock() for _ in range(_COUNTED_AT_ONCE)]
 
     def let_in(self, client_id: ClientId, quota: int) -> bool:
-        """Whether one more document of the client is let in."""
-        known = self._counts.get(client_id)
-        if known is not None and known.take(quota):
+        """Whether one more document of the client is let in; if so, `arrived` is to be called when it has come."""
+        if self._take(client_id, quota):
             return True
-        with self._records() as uow:
-            fresh = _Count(uow.documents.waiting_pages(client_id))
-        self._counts.put(client_id, fresh)
-        return fresh.take(quota)
+        with self._counting[hash(client_id) % _COUNTED_AT_ONCE]:
+            if self._take(client_id, quota):  # somebody has counted meanwhile
+                return True
+            arriving = self._arriving[client_id]
+            with self._records() as uow:
+                self._counts.put(client_id, _Count(arriving + uow.documents.waiting_pages(client_id)))
+            return self._take(client_id, quota)
+
+    def arrived(self, client_id: ClientId) -> None:
+        """A document that was let in is recorded by now, or will not come."""
+        with self._lock:
+            self._arriving[client_id] -= 1
+            if not self._arriving[client_id]:
+                del self._arriving[client_id]
+
+    def _take(self, client_id: ClientId, quota: int) -> bool:
+        known = self._counts.get(client_id)
+        if known is None or not known.take(quota):
+            return False
+        with self._lock:
+            self._arriving[client_id] += 1
+        return True
 
 
 class _Count:

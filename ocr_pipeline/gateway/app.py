@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
 
 from fastapi import FastAPI, Request
@@ -12,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from ocr_pipeline import __version__
 from ocr_pipeline.adapters.clock import RandomIds
-from ocr_pipeline.gateway import changes, events, health, object_events, results, submit
+from ocr_pipeline.gateway import changes, docs, events, health, object_events, results, submit
 from ocr_pipeline.gateway.openapi import describe
 from ocr_pipeline.gateway.operations import routes as operations
 from ocr_pipeline.gateway.operations.pages import Pages
@@ -20,6 +22,9 @@ from ocr_pipeline.gateway.problem_catalog import CATALOG
 from ocr_pipeline.gateway.problems import Problem, install
 from ocr_pipeline.gateway.service import Service
 from ocr_pipeline.gateway.telemetry import GatewayMetrics, Telemetry
+
+_THREADS = 40
+"""Requests that wait for the database or the store at once; the others wait for a thread."""
 
 Opening = Callable[[GatewayMetrics], AbstractContextManager[Service]]
 
@@ -30,14 +35,22 @@ def create(opening: Opening) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "gateway"))
         async with contextmanager_in_threadpool(opening(metrics)) as service:
             app.state.service = service
             async with service.watch.running():
                 yield
 
-    app = FastAPI(title="OCR pipeline", version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="OCR pipeline",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.operations = Pages()
-    for routes in (submit, results, changes, events, object_events, operations, health):
+    for routes in (submit, results, changes, events, object_events, operations, health, docs):
         app.include_router(routes.router)
     app.add_api_route("/problems/{code}", _describe_problem, include_in_schema=False, response_class=HTMLResponse)
     app.add_middleware(Telemetry, metrics=metrics, ids=RandomIds())

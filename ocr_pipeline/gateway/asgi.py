@@ -83,7 +83,12 @@ def opened(settings: Settings, metrics: GatewayMetrics) -> Iterator[Service]:
                 LaneDepths(pipeline.lane_depths),
                 gateway.max_lane_depth,
             ),
-            watch=ProgressWatch(_look(pipeline), interval=gateway.poll_seconds, most=gateway.max_streams),
+            watch=ProgressWatch(
+                _look(pipeline),
+                interval=gateway.poll_seconds,
+                most=gateway.max_streams,
+                most_of_one=gateway.max_streams_of_a_client,
+            ),
             health=Health(
                 {"database": pipeline.records.check, "store": pipeline.store.check, "keys": pipeline.keys.check},
                 {"queue": pipeline.dispatcher.check, "engine": worker},

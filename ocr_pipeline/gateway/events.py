@@ -30,7 +30,7 @@ async def follow(document_id: UUID, service: Known, principal: Viewer) -> EventS
     """A `progress` event now and at every change; a `settled` event at the end, after which the stream closes."""
     document = await in_thread(service.visible, principal, document_id)
     with ExitStack() as stack:
-        changes = stack.enter_context(service.watch.following(document.id))
+        changes = stack.enter_context(service.watch.following(document.id, principal.client_id))
         kept = stack.pop_all()
     return EventSourceResponse(_events(changes, kept), ping=_PING_SECONDS)
 

@@ -28,8 +28,28 @@ _FIELDS: Final[dict[str, Any]] = {
     "deadline": {"type": "string", "format": "date-time"},
     "again": {"type": "boolean", "default": False},
     "callback_url": {"type": "string", "format": "uri", "maxLength": 2000},
-    "client_reference": {"type": "string", "minLength": 1, "maxLength": 200},
+    "client_reference": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"},
 }
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+
+
+def _parameter(place: str, name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"in": place, "name": name, "required": False, "schema": schema, "description": description}
+
+
+# Described here and read where each kind of body has them: what a route's arguments declare is parsed at each request.
+SUBMIT_PARAMETERS: Final[list[dict[str, Any]]] = [
+    _parameter("query", "type", _FIELDS["type"], "What it is."),
+    _parameter("query", "priority", _FIELDS["priority"], "`urgent` where a person waits."),
+    _parameter("query", "deadline", _FIELDS["deadline"], "When it is needed (RFC 3339); near ones raise its class."),
+    _parameter("query", "again", _FIELDS["again"], "Read it anew although it was handed in before."),
+    _parameter(
+        "header", "Idempotency-Key", _TEXT, "The same key and document again give the same answer, for 24 hours."
+    ),
+    _parameter("header", "Prefer", _TEXT, "`wait=N` waits up to N seconds for the result."),
+    _parameter("header", "Client-Reference", _TEXT, "Your own reference, percent-encoded UTF-8. Kept encrypted."),
+    _parameter("header", "Callback-Url", _FIELDS["callback_url"], "Where a signed webhook goes once it is settled."),
+]
 SUBMIT_BODY: Final[dict[str, Any]] = {
     "required": True,
     "description": "The file itself, a form whose last part is the file, or the address of an object in S3.",

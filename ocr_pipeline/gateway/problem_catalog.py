@@ -41,9 +41,9 @@ def _away(title: str, title_ko: str) -> ProblemKind:
     return ProblemKind(
         503,
         title,
-        "Nothing of the request was kept. Try again after the time in Retry-After.",
+        "Try again after the time in Retry-After. A document that came through all the same is not taken in twice.",
         title_ko,
-        "요청은 저장되지 않았습니다. Retry-After에 적힌 시간이 지난 뒤 다시 시도하십시오.",
+        "Retry-After에 적힌 시간이 지난 뒤 다시 시도하십시오. 이미 접수된 문서는 중복으로 접수되지 않습니다.",
     )
 
 

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from ocr_pipeline.domain.errors import NotFound, PipelineError, Refused
 from ocr_pipeline.gateway.auth.errors import Unauthenticated
@@ -22,6 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 
 _RETRY_SECONDS = 10
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _GONE_AWAY = 499
 _LOG = structlog.get_logger(__name__)
 
@@ -102,7 +104,9 @@ async def _pipeline_error(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what the handler is installed for
     wrong = [
-        {"place": each["loc"][0], "name": str(each["loc"][-1]), "problem": each["type"]} for each in error.errors()
+        {"place": place[0], "name": str(place[min(1, len(place) - 1)]), "problem": each["type"]}
+        for each in error.errors()
+        for place in [each["loc"]]
     ]
     return answer(request, "invalid_request", extra={"errors": wrong})
 
@@ -110,7 +114,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is installed for
     code = _HTTP_CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal")  # noqa: PLR2004
-    return answer(request, code, headers=error.headers, status=error.status_code)
+    headers = {**(error.headers or {}), **(_allowed(request) if code == "method_not_allowed" else {})}
+    return answer(request, code, headers=headers, status=error.status_code)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Every method that the place takes: the framework names those of its first route alone."""
+
+    def takes(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    return {"Allow": ", ".join(filter(takes, _METHODS))}
 
 
 async def _gone(request: Request, error: Exception) -> JSONResponse:
@@ -119,5 +134,7 @@ async def _gone(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _LOG.error("unexpected failure", error=type(error).__name__, exc_info=error)
-    return answer(request, "internal")
+    # This answer goes out past everything that would add the request's id.
+    request_id = getattr(request.state, "request_id", "")
+    _LOG.error("unexpected failure", error=type(error).__name__, request=request_id, exc_info=error)
+    return answer(request, "internal", headers={"X-Request-Id": request_id})

@@ -32,6 +32,8 @@ _COMMON = problems(401, 403, 404, 422, 429, 503)
 _OPENED = problems(401, 403, 404, 409, 410, 422, 429, 503)
 _NO_RESULT = {DocumentState.REJECTED, DocumentState.CANCELLED}
 _SOON = 5.0
+_REVALIDATED = "private, no-cache"
+"""Kept by the client alone, and asked for anew each time."""
 
 IfNoneMatch = Annotated[str | None, Header(description="An ETag given before: 304 when nothing has changed.")]
 Render = Callable[[DocumentResult], str]
@@ -74,7 +76,7 @@ async def get_document(
     tag = _tag(document, progress, "state")
     if _matches(if_none_match, tag):
         return _not_modified(tag)
-    response.headers["ETag"] = tag
+    response.headers.update({"ETag": tag, "Cache-Control": _REVALIDATED})
     return DocumentView.of(document, progress)
 
 
@@ -102,12 +104,10 @@ async def get_page(
     """The page's text, and its words with confidence, boxes and doubts. May be read before the others are done."""
 
     def render(result: DocumentResult) -> str:
-        page = next((page for page in result.pages if page.number == number), None)
-        if page is None:
-            raise NotFound("no such page")
-        return page_to_json(page)
+        return page_to_json(next(page for page in result.pages if page.number == number))
 
-    return await _opened(service, principal, document_id, f"page-{number}", "application/json", render, if_none_match)
+    kind = "application/json"
+    return await _opened(service, principal, document_id, f"page-{number}", kind, render, if_none_match, page=number)
 
 
 @router.get(
@@ -118,7 +118,7 @@ async def get_page(
 )
 async def get_text(document_id: UUID, service: Known, principal: Reader, if_none_match: IfNoneMatch = None) -> Response:
     """Plain text, a form feed between pages. A page that is not final says so in brackets."""
-    return await _opened(service, principal, document_id, "text", TEXT_PLAIN, to_text, if_none_match, whole=True)
+    return await _opened(service, principal, document_id, "text", TEXT_PLAIN, to_text, if_none_match)
 
 
 @router.get(
@@ -132,7 +132,7 @@ async def get_markdown(
 ) -> Response:
     """Markdown, a heading a page with its state and confidence."""
     kind = "text/markdown; charset=utf-8"
-    return await _opened(service, principal, document_id, "markdown", kind, to_markdown, if_none_match, whole=True)
+    return await _opened(service, principal, document_id, "markdown", kind, to_markdown, if_none_match)
 
 
 @router.get(
@@ -144,7 +144,7 @@ async def get_markdown(
 async def get_json(document_id: UUID, service: Known, principal: Reader, if_none_match: IfNoneMatch = None) -> Response:
     """Every page with its words, confidences, boxes and doubts, and the client's own reference."""
     kind = "application/json"
-    return await _opened(service, principal, document_id, "json", kind, to_json, if_none_match, whole=True)
+    return await _opened(service, principal, document_id, "json", kind, to_json, if_none_match)
 
 
 async def _opened(
@@ -156,11 +156,13 @@ async def _opened(
     render: Render,
     if_none_match: str | None,
     *,
-    whole: bool = False,
+    page: int | None = None,
 ) -> Response:
-    """A rendering of what was read, or 304, which opens nothing."""
+    """A rendering of what was read, of all of it or of one page, or 304, which opens nothing."""
     document, progress = await in_thread(service.standing, principal, document_id)
-    _check_readable(progress, document, whole=whole)
+    _check_readable(progress, document, whole=page is None)
+    if page is not None and not 1 <= page <= (document.page_count or 0):
+        raise NotFound("no such page")
     tag = _tag(document, progress, form)
     if _matches(if_none_match, tag):
         return _not_modified(tag)
@@ -169,7 +171,7 @@ async def _opened(
         return render(service.pipeline.read(document.id, actor=principal.actor))
 
     content = await in_thread(opened)
-    return Response(content, media_type=media_type, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+    return Response(content, media_type=media_type, headers={"ETag": tag, "Cache-Control": _REVALIDATED})
 
 
 def _check_readable(progress: Progress, document: Document, *, whole: bool) -> None:
@@ -226,4 +228,4 @@ def _matches(if_none_match: str | None, tag: str) -> bool:
 
 
 def _not_modified(tag: str) -> Response:
-    return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+    return Response(status_code=304, headers={"ETag": tag, "Cache-Control": _REVALIDATED})

@@ -15,7 +15,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from ocr_pipeline.domain.documents import DocumentKind, MediaType
-from ocr_pipeline.domain.priorities import Priority
+from ocr_pipeline.domain.priorities import Priority, is_sensible
 from ocr_pipeline.gateway.bodies import Body
 from ocr_pipeline.gateway.problems import Problem
 
@@ -25,7 +25,9 @@ PARAMETERS = ("type", "priority", "deadline", "again")
 _MAX_FIELD = 4_096
 _MAX_FIELDS = 12
 _MAX_JSON = 16_384
+_TWICE = "A parameter stands there twice."
 _UNNAMED = "upload"
+_UNKNOWN = "unknown"
 
 
 class Submission(BaseModel):
@@ -38,13 +40,15 @@ class Submission(BaseModel):
     deadline: AwareDatetime | None = None
     again: bool = False
     callback_url: Annotated[str, StringConstraints(max_length=2_000)] | None = None
-    client_reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    client_reference: (
+        Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\p{Cc}]+$")] | None
+    ) = None
 
     @field_validator("deadline")
     @classmethod
     def _deadline_is_ahead(cls, deadline: datetime | None) -> datetime | None:
-        if deadline is not None and deadline <= datetime.now(UTC):
-            raise ValueError("the deadline has passed")
+        if deadline is not None and not is_sensible(deadline, datetime.now(UTC)):
+            raise ValueError("the deadline has passed or is too far ahead")
         return deadline
 
     @property
@@ -75,9 +79,9 @@ async def read(request: Request, body: Body) -> Incoming:
     kind["Content-Type"] = request.headers.get("content-type", "")
     match kind.get_content_type() if request.headers.get("content-type") else "":
         case "multipart/form-data":
-            return await _from_form(body, str(kind.get_param("boundary", "")))
+            return await _from_form(body, str(kind.get_param("boundary", "")), _parameters(request))
         case "application/json":
-            return await _from_json(body)
+            return await _from_json(body, _parameters(request))
         case content_type if content_type in {*MediaType, "application/octet-stream"}:
             return Incoming(_checked(Submission, _parameters(request)), chunks=body.chunks())
         case _:
@@ -85,35 +89,46 @@ async def read(request: Request, body: Body) -> Incoming:
 
 
 def _parameters(request: Request) -> dict[str, str]:
+    """What is said beside the body, whatever kind that is of. Raises Problem."""
     asked = {name: value for name, value in request.query_params.items() if name in PARAMETERS}
     if "callback-url" in request.headers:
         asked["callback_url"] = request.headers["callback-url"]
     if "client-reference" in request.headers:
-        asked["client_reference"] = unquote(request.headers["client-reference"])
+        asked["client_reference"] = _decoded(request.headers["client-reference"])
     return asked
 
 
-async def _from_json(body: Body) -> Incoming:
+def _decoded(reference: str) -> str:
+    try:
+        return unquote(reference.encode("ascii").decode(), errors="strict")
+    except UnicodeError:
+        wrong = {"place": "header", "name": "client-reference", "problem": "encoding"}
+        raise Problem("invalid_request", errors=[wrong]) from None
+
+
+async def _from_json(body: Body, beside: Mapping[str, str]) -> Incoming:
     try:
         asked = json.loads(await body.whole(_MAX_JSON))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Problem("malformed_body", "The body is no JSON.") from None
     if not isinstance(asked, dict):
         raise Problem("malformed_body", "The body is no JSON object.")
-    checked = _checked(SourceSubmission, asked)
+    if asked.keys() & beside.keys():
+        raise Problem("malformed_body", _TWICE)
+    checked = _checked(SourceSubmission, {**beside, **asked})
     assert isinstance(checked, SourceSubmission)  # noqa: S101 - narrows what was just built
     return Incoming(checked, source=checked.source)
 
 
-async def _from_form(body: Body, boundary: str) -> Incoming:
+async def _from_form(body: Body, boundary: str, beside: Mapping[str, str]) -> Incoming:
     """Read fields up to the file, which must come last: what is asked is known before the first byte is kept."""
     form = _Form(body, boundary)
-    asked: dict[str, str] = {}
+    asked = dict(beside)
     async for part in form.parts():
         if part.filename is not None:
             return Incoming(_checked(Submission, asked), part.filename or _UNNAMED, form.file())
         if part.name in asked:
-            raise Problem("malformed_body", "A field of the form stands there twice.")
+            raise Problem("malformed_body", _TWICE)
         asked[part.name] = await form.value()
     raise Problem("malformed_body", "The form has no file.")
 
@@ -174,5 +189,11 @@ def _checked(model: type[Submission], asked: Mapping[str, Any]) -> Submission:
     try:
         return model(**asked)
     except ValidationError as error:
-        wrong = [{"name": str(each["loc"][-1]), "problem": each["type"]} for each in error.errors()]
+        wrong = [{"name": _known_name(model, each["loc"]), "problem": each["type"]} for each in error.errors()]
         raise Problem("invalid_request", errors=wrong) from None
+
+
+def _known_name(model: type[Submission], place: tuple[int | str, ...]) -> str:
+    """The name of a parameter of ours; a name that somebody made up may be that of a patient."""
+    name = str(place[0]) if place else _UNKNOWN
+    return name if name in model.model_fields else _UNKNOWN

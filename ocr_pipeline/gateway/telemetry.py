@@ -24,7 +24,8 @@ _SECURITY = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_DOCS = ("/docs", "/redoc", "/problems")
+_PRIVATE = (b"cache-control", b"no-store")
+"""A signed request has no Authorization, so caches on the way do not know that its answer is one client's alone."""
 
 
 class GatewayMetrics:
@@ -94,8 +95,8 @@ class Telemetry:
     def _headers(request: Request) -> list[tuple[bytes, bytes]]:
         limits: dict[str, str] = getattr(request.state, "limit_headers", {})
         shown = [(name.lower().encode(), value.encode()) for name, value in limits.items()]
-        security = () if request.url.path.startswith(_DOCS) else _SECURITY
-        return [(b"x-request-id", request.state.request_id.encode()), *shown, *security]
+        private = (_PRIVATE,) if request.scope["path"].startswith("/v1/") else ()
+        return [(b"x-request-id", request.state.request_id.encode()), *shown, *_SECURITY, *private]
 
     def _record(self, request: Request, status: int, seconds: float) -> None:
         route = request.scope.get("route")

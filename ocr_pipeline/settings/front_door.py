@@ -26,7 +26,8 @@ class GatewaySettings(Group):
     """The HTTP front door: bounds on bodies and waiting, and where all its processes count what clients ask for.
 
     `limiter` is `valkey` for a Valkey or Redis server at `valkey_url`; `memory` counts in each process alone.
-    `max_lane_depth` messages in a lane turn new documents away; `max_streams` bounds requests that wait for progress.
+    `max_lane_depth` messages in a lane turn new documents away; `max_streams` bounds requests that wait for progress,
+    and `max_streams_of_a_client` those of each client.
     With `response_cache` a page that was read before for the same client is not read again for `response_cache_days`.
     """
 
@@ -35,6 +36,7 @@ class GatewaySettings(Group):
     body_seconds: float = Field(120.0, gt=0)
     max_wait_seconds: float = Field(60.0, ge=0)
     max_streams: int = Field(500, ge=1)
+    max_streams_of_a_client: int = Field(100, ge=1)
     poll_seconds: float = Field(0.5, gt=0)
     limiter: Literal["postgres", "valkey", "memory"] = "postgres"
     valkey_url: SecretStr | None = None

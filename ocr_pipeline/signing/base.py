@@ -3,7 +3,7 @@
 The library `http-message-signatures` is not used for this, though the tests hold this code against it. Its verifier
 takes a whole message with an absolute URL and a resolver of keys, and reads the clock itself; here the path and query
 are what came over the wire, and finding the key, checking the time and checking the MAC are steps of their own, whose
-order matters. Structured fields are parsed and written by `http-sf`.
+order matters.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
-import http_sf
-from http_sf.types import ItemType, ParamsType
-
 from ocr_pipeline.signing.errors import SignatureMalformed
 
 _PARAMETERS_LINE = '"@signature-params"'
 
 
 def signature_parameters(components: Sequence[str], parameters: Mapping[str, str | int]) -> str:
-    """The inner list of covered components with its parameters, in the strict form (RFC 9421, section 2.3)."""
-    listed: list[ItemType] = [(name, {}) for name in components]
-    described: ParamsType = dict(parameters)
-    return http_sf.ser([(listed, described)])
+    """The inner list of covered components with its parameters, in the strict form (RFC 9421, section 2.3).
+
+    Raises SignatureMalformed for a string that is not printable ASCII.
+    """
+    listed = " ".join(map(_quoted, components))
+    described = "".join(
+        f";{name}={value if isinstance(value, int) else _quoted(value)}" for name, value in parameters.items()
+    )
+    return f"({listed}){described}"
 
 
 def signature_base(components: Sequence[tuple[str, str]], parameters: str) -> bytes:
@@ -35,7 +37,7 @@ def signature_base(components: Sequence[tuple[str, str]], parameters: str) -> by
     for name, value in components:
         if not (value.isascii() and value.replace("\t", " ").isprintable()):
             raise SignatureMalformed(f"{name} holds characters other than printable ASCII")
-    lines = [f"{http_sf.ser(name)}: {value}" for name, value in components]
+    lines = [f"{_quoted(name)}: {value}" for name, value in components]
     return "\n".join([*lines, f"{_PARAMETERS_LINE}: {parameters}"]).encode("ascii")
 
 
@@ -57,3 +59,11 @@ def path_component(path: str) -> str:
 def query_component(query: str) -> str:
     """`@query` (RFC 9421, section 2.2.7): the query as sent behind its question mark, which alone stands for none."""
     return f"?{query}"
+
+
+def _quoted(text: str) -> str:
+    """A string of structured fields (RFC 9651, section 4.1.6), of which a signature has no other but whole numbers."""
+    if not (text.isascii() and text.isprintable()):
+        raise SignatureMalformed("a part of the signature holds characters other than printable ASCII")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

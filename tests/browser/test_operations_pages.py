@@ -30,7 +30,8 @@ from ocr_pipeline.operations.visits import InviteOperator
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import line_page
 from tests.services_fixtures import private_broker
-from tests.worker_harness import ROOT, Crew, crew, until
+from tests.waiting import until
+from tests.worker_harness import ROOT, Crew, crew
 from tools.private_rabbitmq import PrivateRabbitMq, free_ports
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]

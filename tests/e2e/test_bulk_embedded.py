@@ -82,7 +82,8 @@ def test_a_long_chart_is_split_read_and_put_together_again(cli: Cli, tmp_path: P
     manifest = tmp_path / "charts" / "list.jsonl"
     manifest.write_text('{"path": "chart.pdf", "type": "chart", "reference": "=R-1"}\n{"path": "gone.pdf"}\n{"x": 1}\n')
     made = cli.run("bulk", "create", "--manifest", manifest, "--any-time")
-    assert (made["items"], made["refused"]) == (3, 1)
+    assert (made["items"], made["refused"], made["duplicates"]) == (3, 1, 0)
+    assert sum(made["bad_lines"].values()) == 1
     done = cli.run("bulk", "start", "last")
     assert {state: number for state, number in done["items"].items() if number} == {
         "done": 1,
@@ -113,6 +114,8 @@ def test_a_long_chart_is_split_read_and_put_together_again(cli: Cli, tmp_path: P
 
 
 def test_a_run_waits_for_its_window_and_is_paused_and_cancelled(cli: Cli, folder: Path) -> None:
+    for never in ("2020-01-01T08:00", "9999-12-31T23:59"):
+        assert "--deadline" in cli.fail("bulk", "create", folder, "--deadline", never, code=2)
     hour = time.gmtime().tm_hour
     shut = f"{(hour + 10) % 24:02}:00-{(hour + 12) % 24:02}:00"
     made = cli.run("bulk", "create", folder, "--window", shut, "--time-zone", "UTC")

@@ -20,10 +20,11 @@ from PIL import Image
 
 from ocr_pipeline.operations.access import IssuedKey
 from tests.e2e.cli_harness import line_page
-from tests.front_proxy_harness import PROXIES, Front, running, until
+from tests.front_proxy_harness import PROXIES, Front, running
 from tests.gateway_processes import SAID, GatewayPair, GatewayProcess, through
 from tests.gateway_requests import PNG, head_of, signed
-from tests.postgres_fixtures import TestServer
+from tests.postgres_databases import TestServer
+from tests.waiting import until
 
 MOST = 20 * 1024 * 1024
 PIECE = 256 * 1024
@@ -146,14 +147,14 @@ def test_a_request_id_is_one_in_all_logs(front: Front, gateways: GatewayPair, ke
     headers = {**signed(key, "GET", "/v1/documents", {}, b""), "X-Request-Id": "made-by-the-client.1"}
     assert front.get("/v1/documents", headers)[1]["x-request-id"] == "made-by-the-client.1"
     wanted = {made["x-request-id"], "made-by-the-client.1"}
-    until(lambda: wanted <= logged(gateways), "the gateways do not log it")
-    until(lambda: all(one in front.log.read_text() for one in wanted), "the proxy does not log it")
+    until(lambda: wanted <= logged(gateways), "lines in the gateways' logs")
+    until(lambda: all(one in front.log.read_text() for one in wanted), "lines in the proxy's log")
 
 
 def test_a_proxy_logs_neither_paths_nor_queries(front: Front, key: IssuedKey) -> None:
     target = "/v1/documents?reference=Hong-Gildong"
     _, answered, _ = front.get(target, signed(key, "GET", target, {}, b""))
-    until(lambda: answered["x-request-id"] in front.log.read_text(), "the proxy does not log it")
+    until(lambda: answered["x-request-id"] in front.log.read_text(), "lines in the proxy's log")
     assert "Hong" not in front.log.read_text()
     assert "/v1/documents" not in front.log.read_text()
 
@@ -166,7 +167,9 @@ def test_the_inside_is_shown_inside_alone(front: Front, gateways: GatewayPair, p
         assert b"ocr_" not in front.get(written)[2]
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/problems/not_found", "/health/live"])
+@pytest.mark.parametrize(
+    "path", ["/openapi.json", "/docs", "/docs/swagger-ui.css", "/problems/not_found", "/health/live"]
+)
 def test_what_describes_the_gateway_is_open(front: Front, path: str) -> None:
     assert front.get(path)[0] == 200
 
@@ -246,21 +249,21 @@ def test_a_gateway_that_is_told_to_stop_finishes_what_it_has(
     kept = gateways.counted()
     with ThreadPoolExecutor(16) as threads:
         waiting = [threads.submit(hand_in, client, {"Prefer": "wait=40"}) for client in clients for _ in range(8)]
-        until(lambda: gateways.counted() == kept + 16, "the documents are not all taken in")
+        until(lambda: gateways.counted() == kept + 16, "all documents taken in")
         before = len(stopped.answered())
         stopped.tell_to_stop()
-        until(lambda: not stopped.listens(), "the gateway that was told to stop takes new requests")
+        until(lambda: not stopped.listens(), "no new requests at the gateway that was told to stop")
         for client in clients:
             assert [client.get("/v1/documents").status_code for _ in range(10)] == [200] * 10
             assert [hand_in(client).status_code for _ in range(5)] == [202] * 5
         assert len(stopped.answered()) == before
         gateways.busy(is_busy=False)
         assert [one.result(60).status_code for one in waiting] == [200] * 16
-    until(stopped.has_ended, "the gateway does not stop")
+    until(stopped.has_ended, "the end of the gateway")
     assert len(stopped.answered()) > before, "nothing was in its hands, so this shows nothing"
     stopped.start()
     for client in clients:
-        until(lambda client=client: took_part(stopped, client), "it is not taken back")  # type: ignore[misc]
+        until(lambda client=client: took_part(stopped, client), "a gateway taken back")  # type: ignore[misc]
 
 
 def test_without_one_gateway_the_other_answers_and_without_both_it_is_503(
@@ -279,7 +282,7 @@ def test_without_one_gateway_the_other_answers_and_without_both_it_is_503(
     gateways.start()
     for client in clients:
         for process in gateways.processes:
-            until(lambda pair=(process, client): took_part(*pair), "it is not taken back")  # type: ignore[misc]
+            until(lambda pair=(process, client): took_part(*pair), "a gateway taken back")  # type: ignore[misc]
 
 
 def logged(gateways: GatewayPair) -> set[str]:

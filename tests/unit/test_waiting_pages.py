@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -65,6 +68,35 @@ def test_nobody_is_turned_away_on_an_old_count() -> None:
     assert counts.let_in(CLINIC, 5)
     records.pages["clinic"] = 0
     assert counts.let_in(CLINIC, 5)
+
+
+def test_documents_that_are_still_arriving_count() -> None:
+    records = Waiting(clinic=0)
+    counts = records.counts()
+    assert [counts.let_in(CLINIC, 3) for _ in range(5)] == [True] * 3 + [False] * 2
+    records.time += 2
+    assert not counts.let_in(CLINIC, 3)
+    counts.arrived(CLINIC)
+    assert [counts.let_in(CLINIC, 3) for _ in range(2)] == [True, False]
+
+
+def test_many_at_once_are_let_in_no_more_than_one_after_another() -> None:
+    records = Waiting(clinic=0)
+    counts = records.counts()
+    together = threading.Barrier(16)
+
+    def count(client_id: ClientId) -> int:
+        time.sleep(0.01)  # gives the others time to ask as well
+        return 0
+
+    records.waiting_pages = count  # type: ignore[method-assign]
+
+    def ask(_: int) -> bool:
+        together.wait(10)
+        return counts.let_in(CLINIC, 3)
+
+    with ThreadPoolExecutor(16) as threads:
+        assert sum(threads.map(ask, range(16))) == 3
 
 
 def test_clients_are_counted_apart() -> None:

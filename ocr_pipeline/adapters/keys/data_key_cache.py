@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -28,6 +29,7 @@ class DataKeyCache:
         self._now = now
         self._lock = threading.Lock()
         self._kept: OrderedDict[CacheKey, tuple[float, bytes]] = OrderedDict()
+        self._none_ends_before = math.inf
 
     def __len__(self) -> int:
         with self._lock:
@@ -47,12 +49,17 @@ class DataKeyCache:
         """Keep a data key for a while."""
         with self._lock:
             self._drop_expired()
-            self._kept[wrapped, document_id] = (self._now() + self._seconds, data_key)
+            ends = self._now() + self._seconds
+            self._kept[wrapped, document_id] = (ends, data_key)
             self._kept.move_to_end((wrapped, document_id))
+            self._none_ends_before = min(self._none_ends_before, ends)
             while len(self._kept) > self._entries:
                 self._kept.popitem(last=False)
 
     def _drop_expired(self) -> None:
         now = self._now()
-        for key in [key for key, (deadline, _) in self._kept.items() if deadline <= now]:
+        if now < self._none_ends_before:
+            return
+        for key in [key for key, (ends, _) in self._kept.items() if ends <= now]:
             del self._kept[key]
+        self._none_ends_before = min((ends for ends, _ in self._kept.values()), default=math.inf)
