@@ -39,6 +39,7 @@ from ocr_pipeline.triggers.take import TakeLimits, TakeObject
 _LOOK_SECONDS = 5.0
 _TROUBLE_SECONDS = 5.0
 _INBOX_LEASE = timedelta(minutes=2)
+_KEEP_SECONDS = 15.0
 _CONNECTIONS_BESIDE = 8
 
 _log = logs.get(__name__)
@@ -145,7 +146,7 @@ def triggers(pipeline: Application, observer: TriggerObserver, stopping: Event) 
         held = held_events(pipeline)
         handle = HandleLetter(take, observer, max_attempts=settings.max_attempts)
         inbox = Inbox(pipeline.records, held, pipeline.clock, stopping.wait, lease=_INBOX_LEASE)
-        pump_rules = PumpRules(at_once=settings.at_once, wait=settings.wait_seconds)
+        pump_rules = PumpRules(settings.at_once, settings.wait_seconds, keep_every=keep_every(settings))
         loops = [
             TriggerLoop(
                 source.name, Pump(source, handle, held, has_room, pipeline.clock, stopping, pump_rules), pause=0.0
@@ -184,6 +185,12 @@ def triggers(pipeline: Application, observer: TriggerObserver, stopping: Event) 
             )
             loops.append(TriggerLoop("output", output, pause=settings.output.interval_seconds))
         yield Triggers(tuple(loops), stopping)
+
+
+def keep_every(settings: TriggerSettings) -> float:
+    """Seconds after which messages in hand are kept: well before any source shows them to others."""
+    hidden = [source.visibility_seconds for source in settings.sources if isinstance(source, SqsSource)]
+    return min([_KEEP_SECONDS, *(seconds / 3 for seconds in hidden)])
 
 
 def _rules(settings: TriggerSettings) -> Rules:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from ocr_pipeline.bulk.sealed import open_about
 from ocr_pipeline.domain.bulk import OPEN_ITEMS, BulkRun, ItemState, RunId, RunState
@@ -84,10 +85,9 @@ class MakeReport:
             run = uow.bulk_runs.get(run_id)
             pace = self._pace(uow, run, now)
             tallies = uow.bulk_figures.tallies(run_id)
-            pages = uow.bulk_figures.page_states(run_id)
+            pages = uow.bulk_figures.pages(run_id)
             latencies = uow.bulk_figures.latencies(run_id, LATENCY_BOUNDS)
             slow = self._slowest(uow, run_id, slowest)
-            engine_seconds = uow.bulk_figures.page_seconds(run_id)
             events = uow.bulk_runs.events(run_id)
         items = Counter(dict.fromkeys(ItemState, 0))
         for tally in tallies:
@@ -99,8 +99,8 @@ class MakeReport:
             made_at=now,
             items=dict(items),
             tallies=tuple(tallies),
-            pages=pages,
-            review_share=_review_share(pages),
+            pages=pages.states,
+            review_share=_review_share(pages.states),
             busy_seconds=pace.busy_seconds,
             pages_per_second=pace.pages_per_second,
             stretch_seconds=stretch,
@@ -108,7 +108,7 @@ class MakeReport:
             latency_bounds=LATENCY_BOUNDS,
             latencies=tuple(latencies),
             slowest=slow,
-            engine_seconds=engine_seconds,
+            engine_seconds=pages.seconds,
             cost=self._cost(pace.busy_seconds),
             forecast=forecast(run, sum(items[state] for state in OPEN_ITEMS), pace.items_per_second, now),
             events=tuple(events),
@@ -162,7 +162,7 @@ def forecast(run: BulkRun, items_left: int, items_per_second: float | None, now:
     )
 
 
-def _review_share(pages: dict[PageState, int]) -> float | None:
+def _review_share(pages: Mapping[PageState, int]) -> float | None:
     read = sum(number for state, number in pages.items() if state is not PageState.QUEUED)
     return sum(pages[state] for state in _SEEN_BY_PEOPLE) / read if read else None
 
@@ -173,11 +173,14 @@ def _drawable(pace: _Pace, run: BulkRun) -> tuple[float, tuple[Throughput, ...]]
         return pace.stretch, ()
     since, last = run.started_at or run.created_at, pace.rows[-1].start
     span = (last - since).total_seconds() + pace.stretch
-    stretch = next((each for each in _STRETCHES if each >= pace.stretch and span / each <= _BARS), _STRETCHES[-1])
+    day = _STRETCHES[-1]
+    days = ceil(span / day / _BARS) * day
+    stretch = next((each for each in _STRETCHES if each >= pace.stretch and span / each <= _BARS), days)
     items: Counter[int] = Counter()
     pages: Counter[int] = Counter()
     for row in pace.rows:
-        place = int((row.start - since).total_seconds() // stretch)
+        # A clock that was set back may have let something end before the run began.
+        place = max(0, int((row.start - since).total_seconds() // stretch))
         items[place] += row.items
         pages[place] += row.pages
     places = range(max(items) + 1)

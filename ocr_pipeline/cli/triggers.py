@@ -103,6 +103,7 @@ def parked(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the events that could not be used, and why. What they say stays sealed: it may name patients."""
     with session_of(context).open() as app:
         events = held_events(app).parked()
+        _, many = _counts(app)
     printer = Printer(as_json=as_json)
     if as_json:
         printer.json(
@@ -121,7 +122,7 @@ def parked(context: typer.Context, as_json: JsonOption = False) -> None:
         )
         return
     printer.table(
-        f"{len(events)} parked events",
+        f"{many} parked events" + (f", the oldest {len(events)} of them" if many > len(events) else ""),
         ("id", "source", "reason", "received", "attempts", "bytes"),
         [
             (event.id, event.source, event.reason, f"{event.received_at:%Y-%m-%d %H:%M:%S}", event.attempts, event.size)
@@ -156,14 +157,16 @@ def _serve_metrics(app: Application, registry: CollectorRegistry, stack: ExitSta
     from ocr_pipeline.bootstrap.metrics_server import serve_metrics
     from ocr_pipeline.bootstrap.trigger_metrics import HeldCollector
 
-    def counts() -> tuple[int, int]:
-        with app.records() as uow:
-            return uow.held_events.counts(most=_MOST_COUNTED)
-
     port = app.settings.triggers.metrics_port
     if port is not None:
-        registry.register(HeldCollector(counts))
+        registry.register(HeldCollector(lambda: _counts(app)))
         serve_metrics(registry, port, stack, what="triggers.metrics_port")
+
+
+def _counts(app: Application) -> tuple[int, int]:
+    """How many events wait and how many are parked, counted up to a bound."""
+    with app.records() as uow:
+        return uow.held_events.counts(most=_MOST_COUNTED)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class SourceObject:
     bucket's opaque version id, None where it has no versions. `sequencer` is the greatest that an event told of.
     `document_id` is None where the object was refused; `reason` says why. `sealed` is the address, sealed under the
     document's key. `output_due` is when its result is to be written next, None where nothing is to be written (any
-    more); `output_at` is when it was written.
+    more); while it `awaits_end` its document has yet to come to its end. `output_at` is when it was written.
     """
 
     client_id: ClientId
@@ -68,6 +68,7 @@ class SourceObject:
     sealed: bytes | None = field(default=None, repr=False)
     reason: str | None = None
     output_due: datetime | None = None
+    awaits_end: bool = False
     output_attempts: int = 0
     output_at: datetime | None = None
     output_problem: OutputProblem | None = None

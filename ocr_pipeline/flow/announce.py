@@ -1,4 +1,4 @@
-"""Telling clients: a state that is worth a message puts one into the outbox, in the transaction that brought it."""
+"""Telling of a new state, in the transaction that brought it: by a webhook, and to who writes results back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import uuid5
 
 from ocr_pipeline.domain.documents import Document
 from ocr_pipeline.domain.ids import WebhookId
+from ocr_pipeline.domain.triggers import FINAL_STATES
 from ocr_pipeline.domain.webhooks import Webhook, WebhookEvent
 from ocr_pipeline.ports.records import UnitOfWork
 
@@ -14,9 +15,13 @@ from ocr_pipeline.ports.records import UnitOfWork
 def announce(uow: UnitOfWork, document: Document, *, at: datetime) -> None:
     """Add the webhook of the state that a locked document has just come to, where somebody wants to be told.
 
+    At its end, what is to be written beside the objects that it came from awaits it no longer.
+
     Call it once a change of state, after its audit event: the webhook's id is derived from the end of the chain, so
     that the same change can never be told twice. Raises Conflict where it would be.
     """
+    if document.state in FINAL_STATES:
+        uow.source_objects.ended(document.id)
     event = WebhookEvent.of(document.state)
     if event is None or document.callback is None:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -121,6 +121,14 @@ class Throughput:
     pages: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunPages:
+    """The pages of a run's documents: how many stand in each state, and the engine time of all, in seconds."""
+
+    states: Mapping[PageState, int]
+    seconds: float
+
+
 class BulkFigures(Protocol):
     """Figures of runs, each in one query."""
 
@@ -128,8 +136,8 @@ class BulkFigures(Protocol):
         """Items by state and code."""
         ...
 
-    def page_states(self, run_id: RunId) -> dict[PageState, int]:
-        """The pages of all its documents by state; every state is named."""
+    def pages(self, run_id: RunId) -> RunPages:
+        """The pages of all its documents; every state is named."""
         ...
 
     def throughput(self, run_id: RunId, *, seconds: float, since: datetime) -> list[Throughput]:
@@ -144,16 +152,8 @@ class BulkFigures(Protocol):
         """The items that took longest from being handed out, longest first."""
         ...
 
-    def page_seconds(self, run_id: RunId) -> float:
-        """Engine time of all its pages together, in seconds."""
-        ...
-
     def waiting_pages(self, priority: Priority) -> int:
         """Pages of a class that wait for recognition; a document not opened yet counts as one."""
-        ...
-
-    def items(self, states: Sequence[RunState]) -> dict[ItemState, int]:
-        """Items by state, over all runs in some states; every state is named."""
         ...
 
 

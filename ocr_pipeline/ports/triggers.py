@@ -32,8 +32,12 @@ class SourceObjects(Protocol):
         """Insert, or write every field of a known one."""
         ...
 
+    def ended(self, document_id: DocumentId) -> None:
+        """The document has come to its end: the output of its objects awaits it no longer."""
+        ...
+
     def claim_outputs(self, *, now: datetime, until: datetime, limit: int) -> list[SourceObject]:
-        """Objects whose output is due and whose document has come to its end, longest due first, put off to `until`.
+        """Objects whose output is due and awaits no document's end, longest due first, put off to `until`.
 
         Several processes may claim at once; each object goes to one.
         """
@@ -87,7 +91,7 @@ class Listings(Protocol):
         ...
 
     def save(self, listing: Listing) -> None:
-        """Write every field. Raises NotFound."""
+        """Write how far it is and until when it is put off; its key stays as it is kept. Raises NotFound."""
         ...
 
 

@@ -133,6 +133,13 @@ class TriggerSettings(Group):
     metrics_port: int | None = Field(None, ge=1, le=65535)
 
     @model_validator(mode="after")
+    def _rules_take_something(self) -> Self:
+        for rule in self.rules:
+            if self.output.bucket in {None, rule.bucket} and rule.prefix.startswith(self.output.prefix):
+                raise ValueError(f"a rule for {rule.bucket} takes nothing: all of it lies where results go")
+        return self
+
+    @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = [source.name for source in self.sources]
         if len(set(names)) != len(names):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -23,14 +24,6 @@ class Change(StrEnum):
 
     CREATED = "created"
     REMOVED = "removed"
-
-
-class UnusableEvent(MalformedMessage):
-    """An event that nobody can work with; `reason` says why, in a word for operators."""
-
-    def __init__(self, reason: ParkReason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +53,18 @@ class ObjectEvent:
         return self.key.rpartition("/")[2]
 
 
+class UnusableEvent(MalformedMessage):
+    """An event that nobody can work with; `reason` says why, in a word for operators.
+
+    `readable` are the other events of the same message, with which nothing is wrong.
+    """
+
+    def __init__(self, reason: ParkReason, message: str, *, readable: Sequence[ObjectEvent] = ()) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.readable = tuple(readable)
+
+
 def object_event(
     change: Change,
     bucket: object,
@@ -87,9 +92,13 @@ def object_event(
 def is_older(sequencer: str | None, than: str | None) -> bool:
     """Whether one change of a key came before another; False where that cannot be told.
 
-    Hexadecimal numbers of differing length are compared as if zeros stood in front of the shorter.
+    Sequencers are compared as texts, as if zeros stood behind the shorter ("Event message structure", Amazon S3 User
+    Guide).
     """
-    return sequencer is not None and than is not None and int(sequencer, 16) < int(than, 16)
+    if sequencer is None or than is None:
+        return False
+    length = max(len(sequencer), len(than))
+    return sequencer.lower().ljust(length, "0") < than.lower().ljust(length, "0")
 
 
 def _key(key: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,13 +52,16 @@ class HandleLetter:
 
     def __call__(self, letter: Letter) -> Verdict:
         """What is to be done with it. All its events are tried, whatever becomes of the first."""
+        events: Sequence[ObjectEvent]
+        verdicts: list[Verdict] = []
         try:
             events = read_message(letter.body)
         except UnusableEvent as error:
-            return self._told(letter, Verdict(reason=error.reason))
-        if not events:
+            events = error.readable
+            verdicts.append(self._told(letter, Verdict(reason=error.reason)))
+        if not events and not verdicts:
             self._observer.settled(letter.source, Outcome.IGNORED)
-        verdicts = [self._told(letter, self._one(event, letter)) for event in events]
+        verdicts += [self._told(letter, self._one(event, letter)) for event in events]
         if any(verdict.again for verdict in verdicts):
             return Verdict(again=True, away=any(verdict.away for verdict in verdicts))
         return next((verdict for verdict in verdicts if verdict.reason is not None), Verdict())

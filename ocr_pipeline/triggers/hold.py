@@ -10,7 +10,7 @@ from ocr_pipeline.domain.sealing import Place, Purpose
 from ocr_pipeline.domain.triggers import EventId, HeldEvent, ParkReason
 from ocr_pipeline.ports.clock import Clock, Ids
 from ocr_pipeline.ports.events import Letter
-from ocr_pipeline.ports.records import Records
+from ocr_pipeline.ports.records import Records, UnitOfWork
 from ocr_pipeline.ports.vault import Vault
 from ocr_pipeline.triggers.fields import MAX_BODY
 
@@ -29,7 +29,7 @@ class HoldEvents:
     def is_full(self) -> bool:
         """Whether so many events wait or are parked that no more should be taken. Raises DatabaseUnavailable."""
         with self._records() as uow:
-            return max(uow.held_events.counts(most=self._most)) >= self._most
+            return self._is_full(uow)
 
     def keep(self, source: str, body: bytes) -> EventId:
         """Hold a message until it is its turn; it is durable once this returns."""
@@ -37,9 +37,19 @@ class HoldEvents:
         self._put(self._sealed(event_id, source, body))
         return event_id
 
-    def park(self, letter: Letter, reason: ParkReason) -> None:
-        """Set a message aside. One that is held here already is parked in its place."""
-        self._put(replace(self._sealed(letter.id, letter.source, letter.body), attempts=letter.attempt, reason=reason))
+    def park(self, letter: Letter, reason: ParkReason) -> bool:
+        """Set a message aside; False where there is no room. One that is held here already is parked in its place."""
+        event = replace(self._sealed(letter.id, letter.source, letter.body), attempts=letter.attempt, reason=reason)
+        with self._records() as uow:
+            if self._is_full(uow) and not uow.held_events.forget(letter.id, parked=False):
+                return False
+            uow.held_events.put(event)
+            uow.commit()
+        return True
+
+    def set_aside(self, event: HeldEvent, reason: ParkReason) -> None:
+        """Park an event as it is, because it cannot be opened."""
+        self._put(replace(event, reason=reason))
 
     def parked(self) -> list[HeldEvent]:
         """Parked events, oldest first."""
@@ -70,6 +80,9 @@ class HoldEvents:
         key, now = self._vault.new_key(DocumentId(event_id)), self._clock.now()
         kept = self._vault.seal(key, _place(event_id), body) if len(body) <= MAX_BODY else None
         return HeldEvent(event_id, source, received_at=now, not_before=now, size=len(body), key=key, body=kept)
+
+    def _is_full(self, uow: UnitOfWork) -> bool:
+        return max(uow.held_events.counts(most=self._most)) >= self._most
 
     def _put(self, event: HeldEvent) -> None:
         with self._records() as uow:

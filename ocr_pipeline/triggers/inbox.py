@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from ocr_pipeline.domain.triggers import HeldEvent
+from ocr_pipeline.domain.errors import DecryptionFailed, KeyMissing
+from ocr_pipeline.domain.triggers import HeldEvent, ParkReason
 from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.events import Letter
 from ocr_pipeline.ports.records import Records
@@ -62,10 +63,17 @@ class Inbox:
         with self._records() as uow:
             events = uow.held_events.claim(now=now, until=now + self._lease, limit=most)
             uow.commit()
-        return [self._letter(event) for event in events]
+        found = (self._letter(event) for event in events)
+        return [letter for letter in found if letter is not None]
 
-    def _letter(self, event: HeldEvent) -> Letter:
-        return Letter(event.id, event.source, self._held.open(event), event.attempts, handle=None)
+    def _letter(self, event: HeldEvent) -> Letter | None:
+        """The letter; None for one that cannot be opened, which is set aside: those claimed with it have their turn."""
+        try:
+            body = self._held.open(event)
+        except (DecryptionFailed, KeyMissing):
+            self._held.set_aside(event, ParkReason.FAILED)
+            return None
+        return Letter(event.id, event.source, body, event.attempts, handle=None)
 
     def _put_off(self, letters: list[Letter], by: timedelta) -> None:
         until = self._clock.now() + by

@@ -81,9 +81,21 @@ class ListPlaces:
     def __call__(self) -> int:
         """Take in what is new; returns how many objects were taken.
 
-        Raises what bucket, store, vault and database raise: then the pass goes on from its last page later.
+        Raises what bucket, store, vault and database raise, once every place had its turn: the pass over the place
+        that it befell goes on from its last page later.
         """
-        return sum(self._place(place) for place in self._wanted.places() if not self._stopping.is_set())
+        taken = 0
+        failure: PipelineError | None = None
+        for place in self._wanted.places():
+            if self._stopping.is_set():
+                break
+            try:
+                taken += self._place(place)
+            except PipelineError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return taken
 
     def _place(self, place: Place) -> int:
         listing = self._claim(place)

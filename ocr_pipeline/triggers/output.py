@@ -100,7 +100,12 @@ class WriteResults:
     def _one(self, row: SourceObject) -> bool:
         tried = replace(row, output_attempts=row.output_attempts + 1)
         try:
-            self._write(row)
+            document = self._document(row)
+            address = self._address(row, document)
+            if row.output_at is None:
+                self._write(document, address)
+                tried = replace(tried, output_at=self._clock.now())
+            self._tag(document, address)
         except _Unwritable as error:
             return self._keep(row, replace(tried, output_due=None, output_problem=error.problem))
         except (Unavailable, StoreFull):
@@ -111,25 +116,28 @@ class WriteResults:
             if tried.output_attempts >= _MAX_FAILURES:
                 return self._keep(row, replace(tried, output_due=None, output_problem=OutputProblem.FAILED))
             return self._keep(row, self._later(tried, OutputProblem.FAILED))
-        self._keep(row, replace(tried, output_due=None, output_at=self._clock.now(), output_problem=None))
+        self._keep(row, replace(tried, output_due=None, output_problem=None))
         return True
 
-    def _write(self, row: SourceObject) -> None:
-        """Write every form, then tag the source: a tag says that all is there."""
-        document = self._document(row)
-        address = self._address(row, document)
-        if document.state in _READABLE:
-            try:
-                files = self._files(document.id)
-            except KeyMissing:
-                raise _Unwritable(OutputProblem.ERASED) from None
-            for file in files:
-                self._put(address, file)
-        if self._rules.tag and document.state in _TOLD:
-            try:
-                self._buckets.tag(address.bucket, address.key, address.version, {TAG: document.state.value})
-            except ObjectMissing:
-                return  # whoever took the source away needs no tag on it
+    def _write(self, document: Document, address: Address) -> None:
+        """Write every form."""
+        if document.state not in _READABLE:
+            return
+        try:
+            files = self._files(document.id)
+        except KeyMissing:
+            raise _Unwritable(OutputProblem.ERASED) from None
+        for file in files:
+            self._put(address, file)
+
+    def _tag(self, document: Document, address: Address) -> None:
+        """Tag the source, which says that all is there. Where that fails it alone is tried again."""
+        if not self._rules.tag or document.state not in _TOLD:
+            return
+        try:
+            self._buckets.tag(address.bucket, address.key, address.version, {TAG: document.state.value})
+        except ObjectMissing:
+            return  # whoever took the source away needs no tag on it
 
     def _document(self, row: SourceObject) -> Document:
         if row.document_id is None or row.sealed is None:

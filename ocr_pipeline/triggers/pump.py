@@ -76,13 +76,13 @@ class Pump:
         """Work on all of them; returns for how many a service was away."""
         if not letters:
             return 0
-        away = 0
+        away, kept_at = 0, self._clock.monotonic()
         finished: list[Letter] = []
         with ThreadPoolExecutor(len(letters), thread_name_prefix="triggers") as pool:
             working = {pool.submit(self._handle, letter): letter for letter in letters}
-            kept_at = self._clock.monotonic()
             while working:
-                done, _ = wait(working, timeout=self._rules.keep_every, return_when=FIRST_COMPLETED)
+                left = kept_at + self._rules.keep_every - self._clock.monotonic()
+                done, _ = wait(working, timeout=max(0.0, left), return_when=FIRST_COMPLETED)
                 for future in done:
                     letter, verdict = working.pop(future), future.result()
                     away += verdict.away
@@ -99,6 +99,7 @@ class Pump:
         if verdict.again:
             self._source.put_back(letter, self._rules.delay(letter.attempt))
             return False
-        if verdict.reason is not None:
-            self._held.park(letter, verdict.reason)
+        if verdict.reason is not None and not self._held.park(letter, verdict.reason):
+            self._source.put_back(letter, self._rules.longest_delay)
+            return False
         return True

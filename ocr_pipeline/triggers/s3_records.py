@@ -26,15 +26,26 @@ def is_test(message: Members) -> bool:
 def read_records(message: Members) -> list[ObjectEvent]:
     """The events of a message with `Records`; kinds of change that concern nobody here are left out.
 
-    Raises UnusableEvent where any record is not as it must be: half a message is not taken.
+    Raises UnusableEvent where a record is not as it must be; it has those that are.
     """
     records = message.get("Records")
     if not isinstance(records, list):
         raise UnusableEvent(ParkReason.MALFORMED, "the records of a message are no list")
     if len(records) > MAX_RECORDS:
         raise UnusableEvent(ParkReason.TOO_MANY_RECORDS, f"a message has more than {MAX_RECORDS} records")
-    found = (_read(record) for record in records)
-    return [event for event in found if event is not None]
+    found: list[ObjectEvent] = []
+    unusable: UnusableEvent | None = None
+    for record in records:
+        try:
+            event = _read(record)
+        except UnusableEvent as error:
+            unusable = unusable or error
+            continue
+        if event is not None:
+            found.append(event)
+    if unusable is not None:
+        raise UnusableEvent(unusable.reason, str(unusable), readable=found)
+    return found
 
 
 def _read(record: Any) -> ObjectEvent | None:  # noqa: ANN401 - anything JSON can say

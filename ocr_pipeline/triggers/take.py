@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from ocr_pipeline.domain.documents import RefusalReason
+from ocr_pipeline.domain.documents import Document, RefusalReason
 from ocr_pipeline.domain.errors import NotFound, ObjectMissing, Refused
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.domain.sealing import Place, Purpose
-from ocr_pipeline.domain.triggers import ParkReason, SourceObject
+from ocr_pipeline.domain.triggers import FINAL_STATES, ParkReason, SourceObject
 from ocr_pipeline.ports.buckets import Buckets, ObjectFacts
 from ocr_pipeline.ports.clock import Clock
-from ocr_pipeline.ports.records import Records, UnitOfWork
+from ocr_pipeline.ports.records import Records
 from ocr_pipeline.ports.triggers import ObjectArrival, TakeIn
 from ocr_pipeline.ports.vault import Vault
 from ocr_pipeline.triggers.events import Change, ObjectEvent, UnusableEvent, is_older
@@ -137,7 +137,7 @@ class TakeObject:
         if row is not None:
             if self._fingerprints.same_version(row, facts.version, facts.etag):
                 return self._again(row, found.event)
-            if facts.modified_at < row.modified_at:
+            if _is_named(found.event, facts) and _came_before(found.event, facts, row):
                 return Outcome.OLDER
         if facts.size > self._limits.max_bytes:
             self._record(found, None, reason=RefusalReason.TOO_LARGE.value)
@@ -184,9 +184,11 @@ class TakeObject:
         event, facts, client_id = found.event, found.facts, found.rule.client_id
         address = Address(event.bucket, event.key, facts.version)
         with self._records() as uow:
-            sealed = None if document_id is None else self._sealed(uow, document_id, address)
+            # Held until the row is there, so that the document's end finds it or is found here.
+            document = None if document_id is None else uow.documents.lock(document_id)
+            sealed = None if document is None else self._sealed(document, address)
             held = uow.source_objects.lock(client_id, found.address)
-            if held is not None and _came_before(event, facts, held):
+            if held is not None and _is_behind(found, held):
                 return
             now = self._clock.now()
             wanted = self._limits.output and sealed is not None
@@ -202,6 +204,7 @@ class TakeObject:
                 sealed=sealed,
                 reason=reason,
                 output_due=now if wanted else None,
+                awaits_end=wanted and document is not None and document.state not in FINAL_STATES,
             )
             if held is not None and _is_same_version(held, row):
                 return
@@ -211,23 +214,39 @@ class TakeObject:
             uow.source_objects.put(row)
             uow.commit()
 
-    def _sealed(self, uow: UnitOfWork, document_id: DocumentId, address: Address) -> bytes | None:
-        key = uow.documents.get(document_id).key
-        if key is None:
+    def _sealed(self, document: Document, address: Address) -> bytes | None:
+        if document.key is None:
             return None
-        return self._vault.seal(key, Place(document_id, Purpose.SOURCE), address.to_bytes())
+        return self._vault.seal(document.key, Place(document.id, Purpose.SOURCE), address.to_bytes())
 
 
 def _is_same_version(held: SourceObject, row: SourceObject) -> bool:
     return (held.version, held.etag) == (row.version, row.etag)
 
 
+def _is_behind(found: _Found, held: SourceObject) -> bool:
+    """Whether a later version was kept since this one was looked at."""
+    stayed = found.row is not None and _is_same_version(found.row, held)
+    if stayed and not _is_named(found.event, found.facts):
+        return False
+    return _came_before(found.event, found.facts, held)
+
+
 def _is_later(sequencer: str | None, than: str | None) -> bool:
     return sequencer is not None and (than is None or is_older(than, sequencer))
 
 
+def _is_named(event: ObjectEvent, facts: ObjectFacts) -> bool:
+    """Whether this is the version that the event names, which may be an old one.
+
+    Else it is what lies there now. Nothing later was taken than that, whatever its time says: clocks are set back, and
+    files that are moved keep their times.
+    """
+    return facts.version is not None and facts.version == event.version
+
+
 def _came_before(event: ObjectEvent, facts: ObjectFacts, held: SourceObject) -> bool:
-    """Whether the version kept meanwhile is the later one: by sequencer where both have one, else by time."""
+    """Whether a version that is kept is the later one: by sequencer where both have one, else by time."""
     if event.sequencer is not None and held.sequencer is not None:
         return is_older(event.sequencer, held.sequencer)
     return facts.modified_at < held.modified_at

@@ -124,6 +124,22 @@ def test_a_server_that_throttles_is_away_and_no_key_shows() -> None:
             assert "환자" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_session_that_ran_out_is_no_missing_object() -> None:
+    """AWS answers 400 to it, and to a version id that never was; a HEAD has no body to tell them apart by."""
+    client = S3Endpoint("http://127.0.0.1:9", "us-east-1", "key", "secret", path_style=True, attempts=1).client()
+    buckets = S3Buckets(client)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("head_object", "400", "Bad Request", http_status_code=400)
+        with pytest.raises(StoreUnavailable):
+            buckets.facts("scans", KEY)
+        stubber.add_client_error("head_object", "400", "Bad Request", http_status_code=400)
+        with pytest.raises(ObjectMissing):
+            buckets.facts("scans", KEY, "no-such-version")
+        stubber.add_client_error("get_object_tagging", "ExpiredToken", "The token has expired.", http_status_code=400)
+        with pytest.raises(StoreUnavailable):
+            buckets.tag("scans", KEY, None, {"a": "b"})
+
+
 def test_the_server_is_asked_to_encrypt() -> None:
     client = S3Endpoint("http://127.0.0.1:9", "us-east-1", "key", "secret", path_style=True, attempts=1).client()
     wanted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1"}

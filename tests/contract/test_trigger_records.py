@@ -15,7 +15,6 @@ from ocr_pipeline.domain.errors import DatabaseUnavailable, IntegrityError, NotF
 from ocr_pipeline.domain.ids import ClientId
 from ocr_pipeline.domain.sealing import WrappedKey
 from ocr_pipeline.domain.triggers import (
-    FINAL_STATES,
     EventId,
     HeldEvent,
     Listing,
@@ -89,6 +88,7 @@ def test_an_object_is_kept_and_changed_whole(records: Records, document: Documen
         sealed=b"sealed",
         reason="none",
         output_due=NOON,
+        awaits_end=True,
         output_attempts=3,
         output_at=NOON + MINUTE,
         output_problem=OutputProblem.UNAVAILABLE,
@@ -129,15 +129,19 @@ def test_an_address_is_held_also_without_a_row(open_records: OpenRecords) -> Non
         assert after.source_objects.lock(CLIENT, row.address) == row
 
 
-@pytest.mark.parametrize("state", DocumentState)
-def test_output_is_due_once_the_document_has_come_to_its_end(records: Records, state: DocumentState) -> None:
-    made = new_document(state=state)
-    put(records, made)
-    row = new_object(made, output_due=NOON)
-    keep(records, row)
+def test_output_is_due_once_the_document_has_come_to_its_end(records: Records, document: Document) -> None:
+    other = new_document()
+    put(records, other)
+    rows = [new_object(document, output_due=NOON, awaits_end=True) for _ in range(2)]
+    keep(records, *rows, new_object(other, output_due=NOON, awaits_end=True), new_object(document))
+    with records() as work:
+        assert work.source_objects.claim_outputs(now=NOON, until=NOON + MINUTE, limit=5) == []
+        work.source_objects.ended(document.id)
+        work.commit()
     with records() as work:
         claimed = work.source_objects.claim_outputs(now=NOON, until=NOON + MINUTE, limit=5)
-    assert [each.address for each in claimed] == ([row.address] if state in FINAL_STATES else [])
+    assert {each.address for each in claimed} == {row.address for row in rows}
+    assert not any(each.awaits_end for each in claimed)
 
 
 def test_each_due_output_goes_to_one_claimer(records: Records, document: Document) -> None:

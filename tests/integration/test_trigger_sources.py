@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import Any
 from uuid import uuid4
 
 import pymupdf
@@ -33,7 +34,7 @@ from tests.e2e.cli_harness import line_page
 from tests.gateway_fixtures import SAID, Gateway, OpenGateway
 from tests.gateway_requests import problem
 from tests.trigger_fixtures import PNG, new_bucket, notification, record, sqs_endpoint
-from tests.worker_harness import until
+from tests.waiting import until
 from tools.private_seaweed import SeaweedServer
 
 __all__ = ["sqs_endpoint"]
@@ -146,6 +147,30 @@ def test_a_consumer_that_ends_gives_everything_back(shared_broker: str, amqp_que
     second = AmqpEvents("minio", shared_broker, AmqpQueue(amqp_queue), at_once=9)
     assert {letter.body for letter in receive(second, 5)} == {b"0", b"1", b"2", b"3", b"4"}
     second.close()
+
+
+def test_what_a_sender_writes_around_a_message_stops_no_other(shared_broker: str, amqp_queue: str) -> None:
+    source = AmqpEvents("minio", shared_broker, AmqpQueue(amqp_queue), at_once=20)
+    source.receive(1, 0)
+    forged: list[dict[str, Any]] = [
+        *({"headers": {"x-delivery-count": count}} for count in ("many", "", {"$gt": 1}, [1], -7, True, 2**60)),
+        {"headers": {"compression": "zlib"}},
+        {"headers": {"compression": "no such"}},
+        {"content_type": "application/x-python-serialize", "content_encoding": "binary"},
+        *({"content_encoding": name} for name in ("utf-16", "utf-7", "rot13", "no such", "")),
+        {"body": b""},
+    ]
+    with Connection(shared_broker) as connection:
+        channel = connection.channel()
+        for properties in forged:
+            told = {"body": b"+2AA-", "headers": {}, **properties}
+            channel.basic_publish(channel.prepare_message(**told), exchange="", routing_key=amqp_queue)
+        channel.basic_publish(channel.prepare_message(b"last"), exchange="", routing_key=amqp_queue)
+    letters = receive(source, len(forged) + 1)
+    assert [letter.body for letter in letters] == [b"+2AA-"] * (len(forged) - 1) + [b"", b"last"]
+    assert {letter.attempt for letter in letters} == {1}
+    source.done(letters)
+    source.close()
 
 
 def test_a_queue_is_bound_to_the_exchange_that_a_sender_names(shared_broker: str, amqp_queue: str) -> None:

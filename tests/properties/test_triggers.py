@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given
@@ -23,6 +24,7 @@ STEPS = st.lists(
         st.tuples(st.just("deliver"), st.integers(0, 40)),
         st.tuples(st.just("forget sequencer"), st.integers(0, 40)),
         st.tuples(st.just("pass"), st.integers(0, 3)),
+        st.tuples(st.just("set the bucket's clock back"), st.integers(0, 60)),
         st.tuples(st.just("list"), st.just(0)),
         st.tuples(st.just("lose the row"), KEYS),
     ),
@@ -38,12 +40,13 @@ def test_events_may_be_lost_doubled_and_reordered(steps: list[tuple[str, int]], 
         match step:
             case "write":
                 events.append(world.event(f"{number}.png", f"content {len(events)}".encode()))
-            case "deliver" if events:
-                deliver(world, events[number % len(events)])
-            case "forget sequencer" if events:
-                deliver(world, replace(events[number % len(events)], sequencer=None))
+            case "deliver" | "forget sequencer" if events:
+                event = events[number % len(events)]
+                deliver(world, event if step == "deliver" else replace(event, sequencer=None))
             case "pass":
                 world.clock.advance(seconds=number)
+            case "set the bucket's clock back":
+                world.buckets.behind = timedelta(minutes=number)
             case "list":
                 world.clock.advance(minutes=20)
                 world.list()

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from amqp import Channel, Message
 from amqp.exceptions import NotFound
-from kombu import Connection, Consumer, Queue
-from kombu.message import Message
+from kombu import Connection
 
 from ocr_pipeline.adapters.queues.links import BROKER_ERRORS
 from ocr_pipeline.domain.errors import QueueUnavailable
@@ -46,7 +46,7 @@ class AmqpEvents:
         self._at_once = at_once
         self._timeout = timeout
         self._connection: Any = None
-        self._consumer: Any = None
+        self._channel: Channel | None = None
         self._arrived: deque[Letter] = deque()
         self._put_back: list[tuple[float, Letter]] = []
 
@@ -74,17 +74,18 @@ class AmqpEvents:
         """Acknowledge them. Raises QueueUnavailable."""
         with self._errors_mapped():
             for letter in letters:
-                self._message(letter).ack()
+                channel, tag = self._in_hand(letter)
+                channel.basic_ack(tag)
 
     def put_back(self, letter: Letter, seconds: float) -> None:
         """Hand it out again after so many seconds."""
         with self._errors_mapped():
-            self._message(letter)  # one of a lost connection comes again by itself
+            self._in_hand(letter)  # one of a lost connection comes again by itself
             self._put_back.append((time.monotonic() + seconds, replace(letter, attempt=letter.attempt + 1)))
 
     def close(self) -> None:
         """Let go; what is in hand goes back to the queue."""
-        connection, self._connection, self._consumer = self._connection, None, None
+        connection, self._connection, self._channel = self._connection, None, None
         self._arrived.clear()
         self._put_back.clear()
         if connection is not None:
@@ -94,7 +95,7 @@ class AmqpEvents:
                 connection.collect()
 
     def _consume(self) -> None:
-        if self._consumer is not None:
+        if self._channel is not None:
             return
         options = {"read_timeout": self._timeout, "write_timeout": self._timeout}
         self._connection = Connection(self._url, connect_timeout=self._timeout, transport_options=options)
@@ -102,14 +103,11 @@ class AmqpEvents:
         self._declare()
         channel = self._connection.channel()
         channel.basic_qos(0, self._at_once, a_global=False)
-        self._consumer = Consumer(
-            channel,
-            [Queue(self._queue.name, no_declare=True)],
-            on_message=self._arrive,
-            auto_declare=False,
-            accept=None,
-        )
-        self._consumer.consume()
+        # Bodies are taken as they are: what a sender says of their encoding is its own word, and Kombu's consumer would
+        # unpack what is called compressed, however large it becomes.
+        channel.auto_decode = False
+        channel.basic_consume(self._queue.name, callback=self._arrive)
+        self._channel = channel
 
     def _declare(self) -> None:
         """See that the queue is there, and bound where it must be."""
@@ -125,9 +123,8 @@ class AmqpEvents:
         channel.close()
 
     def _arrive(self, message: Message) -> None:
-        body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
-        before = int((message.headers or {}).get("x-delivery-count", 0))
-        self._arrived.append(Letter(EventId(uuid4()), self._name, body, before + 1, handle=message))
+        body = bytes(message.body) if message.body else b""
+        self._arrived.append(Letter(EventId(uuid4()), self._name, body, _deliveries(message) + 1, handle=message))
 
     def _due(self, most: int) -> list[Letter]:
         now = time.monotonic()
@@ -147,11 +144,12 @@ class AmqpEvents:
         except TimeoutError:
             return
 
-    def _message(self, letter: Letter) -> Message:
+    def _in_hand(self, letter: Letter) -> tuple[Channel, int]:
+        """The channel and the tag that a message came by. Raises QueueUnavailable once that channel is gone."""
         message = letter.handle
-        if not isinstance(message, Message) or self._consumer is None or message.channel is not self._consumer.channel:
+        if not isinstance(message, Message) or self._channel is None or message.channel is not self._channel:
             raise QueueUnavailable("the connection that the event came by is gone; it comes again")
-        return message
+        return self._channel, message.delivery_tag
 
     @contextmanager
     def _errors_mapped(self) -> Iterator[None]:
@@ -161,3 +159,9 @@ class AmqpEvents:
         except BROKER_ERRORS:
             self.close()
             raise QueueUnavailable("the broker of the events does not answer") from None
+
+
+def _deliveries(message: Message) -> int:
+    """How often the broker delivered it before; of what it delivers for the first time a sender may say anything."""
+    count = message.properties.get("application_headers", {}).get("x-delivery-count")
+    return count if message.delivery_info["redelivered"] and isinstance(count, int) else 0

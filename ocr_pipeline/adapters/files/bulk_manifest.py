@@ -86,7 +86,7 @@ class ManifestList:
             raise _BadLine("no_path")
         if len(path) > MAX_PATH_CHARACTERS:
             raise _BadLine("path_too_long")
-        if "\0" in path:
+        if "\0" in path or not _is_text(path):
             raise _BadLine("bad_path")
         return self._below_bucket(path) if self._base.startswith("s3://") else self._below_folder(path)
 
@@ -132,8 +132,10 @@ def _csv_parser(header: bytes | None) -> Callable[[str], Values]:
     """A parser of lines under this header. A record never spans lines: an open quote would swallow those after it."""
     try:
         columns = [name.strip().lower() for name in _csv_fields(_text(header or b""))]
-    except _BadLine:
-        columns = []
+    except _BadLine as bad:
+        columns = [bad.code]
+    if columns == ["not_utf8"] or b"\0" in (header or b""):
+        raise ConfigurationError("a CSV manifest is UTF-8 text (not CP949, not UTF-16) with a column `path`")
     if "path" not in columns or len(set(columns)) != len(columns):
         raise ConfigurationError("the first line of a CSV manifest names its columns, each once, `path` among them")
 
@@ -175,6 +177,15 @@ def _kind(value: object, otherwise: DocumentKind) -> DocumentKind:
 def _reference(value: object) -> str | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str | int) or len(str(value)) > MAX_REFERENCE_CHARACTERS:
+    if not isinstance(value, str | int) or len(str(value)) > MAX_REFERENCE_CHARACTERS or not _is_text(str(value)):
         raise _BadLine("bad_reference")
     return str(value)
+
+
+def _is_text(value: str) -> bool:
+    """False for what JSON can say and no encoding can: halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

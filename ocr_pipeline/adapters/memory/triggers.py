@@ -8,8 +8,8 @@ from datetime import datetime
 
 from ocr_pipeline.adapters.memory.transaction import Transaction
 from ocr_pipeline.domain.errors import IntegrityError, NotFound
-from ocr_pipeline.domain.ids import ClientId
-from ocr_pipeline.domain.triggers import FINAL_STATES, EventId, HeldEvent, Listing, SourceObject
+from ocr_pipeline.domain.ids import ClientId, DocumentId
+from ocr_pipeline.domain.triggers import EventId, HeldEvent, Listing, SourceObject
 
 
 class MemorySourceObjects:
@@ -38,9 +38,15 @@ class MemorySourceObjects:
             raise IntegrityError("a source object needs its document")
         self._transaction.source_objects.put((row.client_id, row.address), row)
 
+    def ended(self, document_id: DocumentId) -> None:
+        """As for those that come later: they are put under the document's lock."""
+        for row in self._transaction.source_objects.rows():
+            if row.document_id == document_id and row.awaits_end:
+                self.put(replace(row, awaits_end=False))
+
     def claim_outputs(self, *, now: datetime, until: datetime, limit: int) -> list[SourceObject]:
         """Those due for longest, passing over what another unit of work has in its hands."""
-        due = [row for row in self._transaction.source_objects.rows() if self._is_due(row, now)]
+        due = [row for row in self._transaction.source_objects.rows() if _is_due(row, now)]
         claimed: list[SourceObject] = []
         for row in sorted(due, key=lambda row: row.output_due or now):
             if len(claimed) == limit:
@@ -49,16 +55,10 @@ class MemorySourceObjects:
             if not self._transaction.try_lock("output", *name):
                 continue
             current = self._transaction.source_objects.get(name)
-            if current is not None and self._is_due(current, now):
+            if current is not None and _is_due(current, now):
                 claimed.append(replace(current, output_due=until))
                 self._transaction.source_objects.put(name, claimed[-1])
         return claimed
-
-    def _is_due(self, row: SourceObject, now: datetime) -> bool:
-        if row.output_due is None or row.output_due > now or row.document_id is None:
-            return False
-        document = self._transaction.documents.get(row.document_id)
-        return document is not None and document.state in FINAL_STATES
 
 
 class MemoryHeldEvents:
@@ -146,12 +146,17 @@ class MemoryListings:
         return claimed
 
     def save(self, listing: Listing) -> None:
-        """Write every field. Raises NotFound."""
+        """The key may have been wrapped anew since the listing was claimed. Raises NotFound."""
         name = (listing.bucket, listing.prefix)
         self._transaction.lock("listing", *name)
-        if self._transaction.listings.get(name) is None:
+        kept = self._transaction.listings.get(name)
+        if kept is None:
             raise NotFound("no such listing")
-        self._transaction.listings.put(name, listing)
+        self._transaction.listings.put(name, replace(listing, key=kept.key))
+
+
+def _is_due(row: SourceObject, now: datetime) -> bool:
+    return row.output_due is not None and row.output_due <= now and not row.awaits_end
 
 
 def _waits(event: HeldEvent, now: datetime) -> bool:

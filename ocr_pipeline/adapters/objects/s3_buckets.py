@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 Encryption = Literal["AES256", "aws:kms"]
 
 _CHUNK = 256 * 1024
-_GONE = frozenset({400, 404, 405})
-"""What servers answer for a version that is not there, was never there, or only marks a deletion."""
+_GONE = frozenset({404, 405})
+"""What servers answer for what is not there, or only marks a deletion."""
+
+_NO_VERSION = 400
+"""What servers answer for the id of a version that never was; without such an id it means that a session ran out."""
 
 
 class S3Buckets:
@@ -46,7 +49,7 @@ class S3Buckets:
             try:
                 answer = self._client.head_object(Bucket=bucket, Key=key, **_of_version(version))
             except ClientError as error:
-                if _is_gone(error):
+                if _is_gone(error, version):
                     raise ObjectMissing("the object is not there") from None
                 raise
         return _facts(key, answer)
@@ -92,7 +95,7 @@ class S3Buckets:
                     **_of_version(version),
                 )
             except ClientError as error:
-                if _is_gone(error):
+                if _is_gone(error, version):
                     raise ObjectMissing("the object is not there") from None
                 raise
 
@@ -125,5 +128,6 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _is_gone(error: ClientError) -> bool:
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) in _GONE
+def _is_gone(error: ClientError, version: str | None) -> bool:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status in _GONE or (status == _NO_VERSION and version is not None)

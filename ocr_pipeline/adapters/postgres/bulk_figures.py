@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import ARRAY, ColumnElement, Double, Select, cast, func, literal, select
 
 from ocr_pipeline.adapters.postgres.bulk_rows import item_from_row
-from ocr_pipeline.adapters.postgres.bulk_tables import bulk_items, bulk_runs, bulk_segments
+from ocr_pipeline.adapters.postgres.bulk_tables import bulk_items, bulk_segments
 from ocr_pipeline.adapters.postgres.tables import documents, pages
 from ocr_pipeline.adapters.postgres.transaction import Transaction
-from ocr_pipeline.domain.bulk import BulkItem, ItemState, RunId, RunState
+from ocr_pipeline.domain.bulk import BulkItem, ItemState, RunId
 from ocr_pipeline.domain.documents import DocumentState
 from ocr_pipeline.domain.pages import PageState
 from ocr_pipeline.domain.priorities import Priority
-from ocr_pipeline.ports.bulk import Tally, Throughput
+from ocr_pipeline.ports.bulk import RunPages, Tally, Throughput
 
 _LIVE = (DocumentState.QUEUED.value, DocumentState.PROCESSING.value)
 
@@ -41,15 +41,20 @@ class PostgresBulkFigures:
         )
         return [Tally(ItemState(row["state"]), row["code"], row["items"], int(row["pages"])) for row in found]
 
-    def page_states(self, run_id: RunId) -> dict[PageState, int]:
-        """Pages by state."""
+    def pages(self, run_id: RunId) -> RunPages:
+        """Pages by state, and their engine time, in one pass: a large run has millions."""
         found = self._transaction.all(
-            select(pages.c.state, func.count().label("many"))
+            select(
+                pages.c.state,
+                func.count().label("many"),
+                func.coalesce(func.sum(pages.c.seconds), 0.0).label("seconds"),
+            )
             .where(pages.c.document_id.in_(_documents_of(run_id)))
             .group_by(pages.c.state)
         )
         many = {row["state"]: row["many"] for row in found}
-        return {state: many.get(state.value, 0) for state in PageState}
+        seconds = sum((float(row["seconds"]) for row in found), 0.0)
+        return RunPages({state: many.get(state.value, 0) for state in PageState}, seconds)
 
     def throughput(self, run_id: RunId, *, seconds: float, since: datetime) -> list[Throughput]:
         """What was settled, by stretches of time."""
@@ -83,15 +88,6 @@ class PostgresBulkFigures:
         )
         return [item_from_row(row) for row in found]
 
-    def page_seconds(self, run_id: RunId) -> float:
-        """Engine time of all pages."""
-        row = self._transaction.first(
-            select(func.coalesce(func.sum(pages.c.seconds), 0.0).label("seconds")).where(
-                pages.c.document_id.in_(_documents_of(run_id))
-            )
-        )
-        return 0.0 if row is None else float(row["seconds"])
-
     def waiting_pages(self, priority: Priority) -> int:
         """Documents of a class not opened yet, and queued pages of live ones."""
         of_class = documents.c.priority == int(priority)
@@ -105,17 +101,6 @@ class PostgresBulkFigures:
             select(unopened.scalar_subquery().label("unopened"), queued.scalar_subquery().label("queued"))
         )
         return 0 if row is None else int(row["unopened"] + row["queued"])
-
-    def items(self, states: Sequence[RunState]) -> dict[ItemState, int]:
-        """Items by state over some runs."""
-        found = self._transaction.all(
-            select(bulk_items.c.state, func.count().label("many"))
-            .join(bulk_runs, bulk_runs.c.id == bulk_items.c.run_id)
-            .where(bulk_runs.c.state.in_([state.value for state in states]))
-            .group_by(bulk_items.c.state)
-        )
-        many = {row["state"]: row["many"] for row in found}
-        return {state: many.get(state.value, 0) for state in ItemState}
 
 
 def _documents_of(run_id: RunId) -> Select[tuple[object]]:

@@ -1,4 +1,4 @@
-"""The tables of bulk runs. Columns `about`, `source` and `*ciphertext*` hold sealed bytes."""
+"""The tables of bulk runs. Names of files, folders and objects are in them only `sealed`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -20,9 +19,10 @@ from sqlalchemy import (
 )
 
 from ocr_pipeline.adapters.postgres import tables as pipeline
-from ocr_pipeline.adapters.postgres.tables import moment, one_of
+from ocr_pipeline.adapters.postgres.columns import digest, moment, one_of, sealed, wrapped_key
 from ocr_pipeline.domain.bulk import ItemState, RunState
 from ocr_pipeline.domain.documents import DocumentKind
+from ocr_pipeline.domain.sealing import KeyOwnerKind, Purpose
 
 metadata = pipeline.metadata
 
@@ -34,9 +34,8 @@ bulk_runs = Table(
     Column("state", Text, nullable=False),
     moment("created_at"),
     moment("updated_at"),
-    Column("key_id", Text, nullable=False),
-    Column("key_ciphertext", LargeBinary, nullable=False),
-    Column("about", LargeBinary, nullable=False),
+    *wrapped_key(),
+    sealed("about", Purpose.BULK_RUN, KeyOwnerKind.BULK_RUN, nullable=False),
     Column("window", Text),
     Column("unbounded", Boolean, nullable=False),
     moment("deadline", nullable=True),
@@ -67,8 +66,8 @@ bulk_items = Table(
     Column("run_id", Uuid, nullable=False),
     Column("number", Integer, nullable=False),
     Column("state", Text, nullable=False),
-    Column("source", LargeBinary),
-    Column("fingerprint", LargeBinary),
+    sealed("source", Purpose.BULK_ITEM, KeyOwnerKind.BULK_RUN),
+    digest("fingerprint", nullable=True),
     Column("line", Integer),
     Column("kind", Text, nullable=False),
     Column("code", Text),
@@ -94,6 +93,7 @@ bulk_items = Table(
         postgresql_where=text("fingerprint IS NOT NULL AND state <> 'duplicate'"),
     ),
     Index("bulk_items_by_line", "run_id", "line", postgresql_where=text("line IS NOT NULL")),
+    Index("bulk_items_by_state", "run_id", "state", "code", "pages"),
     Index("bulk_items_settled", "run_id", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
 )
 

@@ -1,18 +1,18 @@
 """The tables of S3 triggers: objects that became documents, events that are held, and how far listings are.
 
-Keys of objects are PHI: `address` and `etag` are fingerprints under the client's own key, `sealed`, `body` and `cursor`
-are ciphertext. The names of buckets and the prefixes of the settings are neither.
+Keys of objects are PHI: they are here as keyed fingerprints and as ciphertext. The names of buckets and the prefixes of
+the settings are not.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -21,23 +21,26 @@ from sqlalchemy import (
     text,
 )
 
-from ocr_pipeline.adapters.postgres.tables import metadata, moment, one_of
+from ocr_pipeline.adapters.postgres.columns import digest, moment, one_of, sealed, wrapped_key
+from ocr_pipeline.adapters.postgres.tables import metadata
+from ocr_pipeline.domain.sealing import KeyOwnerKind, Purpose
 from ocr_pipeline.domain.triggers import OutputProblem, ParkReason
 
 source_objects = Table(
     "source_objects",
     metadata,
     Column("client_id", Text, nullable=False),
-    Column("address", LargeBinary, nullable=False),
-    Column("etag", LargeBinary, nullable=False),
+    digest("address"),
+    digest("etag"),
     moment("modified_at"),
     moment("taken_at"),
     Column("version", Text),
     Column("sequencer", Text),
     Column("document_id", Uuid),
-    Column("sealed", LargeBinary),
+    sealed("sealed", Purpose.SOURCE, KeyOwnerKind.DOCUMENT),
     Column("reason", Text),
     moment("output_due", nullable=True),
+    Column("awaits_end", Boolean, nullable=False),
     Column("output_attempts", Integer, nullable=False),
     moment("output_at", nullable=True),
     Column("output_problem", Text),
@@ -46,10 +49,11 @@ source_objects = Table(
     CheckConstraint("octet_length(address) = 32 AND octet_length(etag) = 32", name="source_objects_fingerprints_whole"),
     CheckConstraint("document_id IS NOT NULL OR reason IS NOT NULL", name="source_objects_decided"),
     CheckConstraint("output_due IS NULL OR document_id IS NOT NULL", name="source_objects_output_has_document"),
+    CheckConstraint("NOT awaits_end OR output_due IS NOT NULL", name="source_objects_awaited_is_due"),
     CheckConstraint("output_attempts >= 0", name="source_objects_attempts_not_negative"),
     one_of("output_problem", OutputProblem, "source_objects_problem_known"),
     Index("source_objects_by_document", "document_id"),
-    Index("source_objects_output", "output_due", postgresql_where=text("output_due IS NOT NULL")),
+    Index("source_objects_output", "output_due", postgresql_where=text("output_due IS NOT NULL AND NOT awaits_end")),
 )
 
 held_events = Table(
@@ -60,9 +64,8 @@ held_events = Table(
     moment("received_at"),
     moment("not_before"),
     Column("size", Integer, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("key_ciphertext", LargeBinary, nullable=False),
-    Column("body", LargeBinary),
+    *wrapped_key(),
+    sealed("body", Purpose.EVENT, KeyOwnerKind.HELD_EVENT),
     Column("attempts", Integer, nullable=False),
     Column("reason", Text),
     PrimaryKeyConstraint("id", name="held_events_pkey"),
@@ -79,10 +82,9 @@ listings = Table(
     Column("id", Uuid, nullable=False),
     Column("bucket", Text, nullable=False),
     Column("prefix", Text, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("key_ciphertext", LargeBinary, nullable=False),
+    *wrapped_key(),
     moment("not_before"),
-    Column("cursor", LargeBinary),
+    sealed("cursor", Purpose.CURSOR, KeyOwnerKind.LISTING),
     moment("finished_at", nullable=True),
     PrimaryKeyConstraint("id", name="listings_pkey"),
     UniqueConstraint("bucket", "prefix", name="listings_place"),

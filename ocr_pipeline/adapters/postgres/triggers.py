@@ -9,21 +9,17 @@ from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ocr_pipeline.adapters.postgres.rows import Row, utc, utc_or_none
-from ocr_pipeline.adapters.postgres.tables import documents
 from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.adapters.postgres.trigger_tables import held_events, listings, source_objects
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.domain.sealing import WrappedKey
-from ocr_pipeline.domain.triggers import (
-    FINAL_STATES,
-    EventId,
-    HeldEvent,
-    Listing,
-    OutputProblem,
-    ParkReason,
-    SourceObject,
-)
+from ocr_pipeline.domain.triggers import EventId, HeldEvent, Listing, OutputProblem, ParkReason, SourceObject
+
+_ENDED = "UPDATE source_objects SET awaits_end = false WHERE document_id = %(document_id)s AND awaits_end"
+
+_REACHED = frozenset({"not_before", "cursor", "finished_at"})
+"""What changes about a listing as it goes on."""
 
 
 class PostgresSourceObjects:
@@ -57,15 +53,18 @@ class PostgresSourceObjects:
         """Insert or write. Raises IntegrityError for an unknown document."""
         _upsert(self._transaction, _object_to_row(row))
 
+    def ended(self, document_id: DocumentId) -> None:
+        """As for those that come later: they are put under the document's lock."""
+        self._transaction.run_plain(_ENDED, {"document_id": document_id})
+
     def claim_outputs(self, *, now: datetime, until: datetime, limit: int) -> list[SourceObject]:
         """Those due for longest, passing over what another unit of work has in its hands."""
         due = (
             select(source_objects.c.client_id, source_objects.c.address, source_objects.c.output_due)
-            .join(documents, documents.c.id == source_objects.c.document_id)
-            .where(source_objects.c.output_due <= now, documents.c.state.in_([state.value for state in FINAL_STATES]))
+            .where(source_objects.c.output_due <= now, ~source_objects.c.awaits_end)
             .order_by(source_objects.c.output_due)
             .limit(limit)
-            .with_for_update(of=source_objects, skip_locked=True)
+            .with_for_update(skip_locked=True)
             .cte("due")
         )
         claimed = self._transaction.all(
@@ -179,10 +178,9 @@ class PostgresListings:
         return None if row is None else _listing_from_row(row)
 
     def save(self, listing: Listing) -> None:
-        """Write every field. Raises NotFound."""
-        written = self._transaction.run(
-            update(listings).where(listings.c.id == listing.id).values(_listing_to_row(listing))
-        )
+        """The key may have been wrapped anew since the listing was claimed. Raises NotFound."""
+        reached = {name: value for name, value in _listing_to_row(listing).items() if name in _REACHED}
+        written = self._transaction.run(update(listings).where(listings.c.id == listing.id).values(reached))
         if not written:
             raise NotFound("no such listing")
 
@@ -210,6 +208,7 @@ def _object_to_row(item: SourceObject) -> Row:
         "sealed": item.sealed,
         "reason": item.reason,
         "output_due": item.output_due,
+        "awaits_end": item.awaits_end,
         "output_attempts": item.output_attempts,
         "output_at": item.output_at,
         "output_problem": None if item.output_problem is None else item.output_problem.value,
@@ -229,6 +228,7 @@ def _object_from_row(row: RowMapping) -> SourceObject:
         sealed=row["sealed"],
         reason=row["reason"],
         output_due=utc_or_none(row["output_due"]),
+        awaits_end=row["awaits_end"],
         output_attempts=row["output_attempts"],
         output_at=utc_or_none(row["output_at"]),
         output_problem=None if row["output_problem"] is None else OutputProblem(row["output_problem"]),

@@ -88,6 +88,8 @@ def test_a_bad_line_is_told_by_number_and_code_and_the_next_one_counts(
         (b'{"path": 7}', "no_path"),
         (b'{"path": "a", "reference": {"x": 1}}', "bad_reference"),
         (b'{"path": "\xb1\xe8"}', "not_utf8"),
+        (b'{"path": "\\ud800.pdf"}', "bad_path"),
+        (b'{"path": "a.pdf", "reference": "\\udc80"}', "bad_reference"),
     ],
 )
 def test_a_bad_line_of_json(tmp_path: Path, line: bytes, problem: str) -> None:
@@ -107,6 +109,17 @@ def test_a_line_without_an_end_is_never_held_whole(tmp_path: Path) -> None:
 def test_a_csv_without_a_header_is_refused_as_a_whole(tmp_path: Path, header: bytes) -> None:
     with pytest.raises(ConfigurationError, match="path"):
         listed(tmp_path, header + b"a.pdf,other\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp949", "euc-kr", "utf-16-le"])
+def test_a_csv_of_another_encoding_is_told_what_it_must_be(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        listed(tmp_path, "path,병동\n김.pdf,7\n".encode(encoding))
+
+
+def test_a_csv_of_another_encoding_under_plain_columns_has_no_usable_line(tmp_path: Path) -> None:
+    rows = listed(tmp_path, "path,type\r\n김.pdf,chart\r\nb.pdf,chart\r\n".encode("cp949"))
+    assert problems(rows) == ["not_utf8", None]
 
 
 def test_a_list_goes_on_after_a_line(tmp_path: Path) -> None:

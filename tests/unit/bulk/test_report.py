@@ -102,6 +102,19 @@ def test_the_page_stands_alone_and_names_nobody() -> None:
     assert "kim" not in page.replace("cli:kim", "")
 
 
+def test_a_clock_that_jumped_makes_no_endless_page() -> None:
+    bulk, run_id = half_done()
+    bulk.control.start(run_id, actor="cli:kim", now=True)
+    bulk.step()
+    bulk.world.clock.advance(days=20_000)
+    bulk.finish_documents()
+    bulk.settle(run_id)
+    report = bulk.report(run_id)
+    assert sum(each.pages for each in report.throughput) == 2 * report.items[ItemState.DONE]
+    assert len(report.throughput) <= 73
+    assert len(HtmlReport()(report)) < 200_000
+
+
 @pytest.mark.parametrize("state", RunState)
 def test_a_run_without_figures_has_a_page_too(state: RunState) -> None:
     bulk = BulkWorld(Files(PNG))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,9 +10,11 @@ import pytest
 from ocr_pipeline.domain.errors import Refused, StoreUnavailable
 from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.domain.triggers import OutputProblem
+from ocr_pipeline.ports.buckets import ObjectFacts
 from ocr_pipeline.ports.triggers import ObjectArrival
+from ocr_pipeline.triggers.rules import Rule
 from ocr_pipeline.triggers.take import Outcome
-from tests.unit.triggers.world import BUCKET, TriggerWorld
+from tests.unit.triggers.world import BUCKET, CLIENT, TriggerWorld
 from tests.unit.world import PNG
 
 
@@ -71,6 +73,23 @@ def test_a_pass_goes_on_where_it_was_broken_off() -> None:
     assert world.list() == 1
     assert world.buckets.asked.count("page") == 2, "it began behind the last page that was done"
     assert len(world.documents()) == 7
+
+
+def test_a_bucket_that_cannot_be_listed_keeps_no_other_from_it() -> None:
+    world = TriggerWorld(Rule("gone", CLIENT), Rule(BUCKET, CLIENT, prefix="in/"), Rule("shut", CLIENT))
+    world.event()
+    world.clock.advance(minutes=6)
+    pages = world.buckets.page
+
+    def page(bucket: str, prefix: str, after: str | None, most: int) -> Sequence[ObjectFacts]:
+        if bucket != BUCKET:
+            raise StoreUnavailable("the bucket is not there")
+        return pages(bucket, prefix, after, most)
+
+    world.buckets.page = page  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        world.list()
+    assert len(world.documents()) == 1
 
 
 def test_a_place_is_kept_while_one_works_on_it_and_free_a_minute_after_its_lister_died() -> None:
@@ -137,6 +156,41 @@ def test_a_bucket_that_throttles_gets_the_result_later() -> None:
     assert [row.output_problem for row in world.rows()] == [OutputProblem.UNAVAILABLE]
     world.clock.advance(seconds=6)
     assert world.write() == 1
+
+
+def test_a_source_that_may_not_be_tagged_has_its_result_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = TriggerWorld(output=True)
+    world.taken(world.event())
+    world.settle()
+    tag = world.buckets.tag
+
+    def denied(*_: object) -> None:
+        raise StoreUnavailable("the object store refuses the credentials or what they may do")
+
+    monkeypatch.setattr(world.buckets, "tag", denied)
+    assert world.write() == 0
+    assert [row.output_problem for row in world.rows()] == [OutputProblem.UNAVAILABLE]
+    (row,) = world.rows()
+    assert row.output_at is not None
+    for _ in range(3):
+        world.clock.advance(hours=2)
+        world.write()
+    assert world.buckets.asked.count("put") == 1, "only the tag is tried again"
+    monkeypatch.setattr(world.buckets, "tag", tag)
+    world.clock.advance(hours=2)
+    assert world.write() == 1
+    assert world.buckets.tags == {"in/1.png": {"ocr-pipeline": "completed"}}
+    assert world.buckets.asked.count("put") == 1
+
+
+def test_a_replaced_object_gets_the_result_of_what_lies_there_now() -> None:
+    world = TriggerWorld(output=True)
+    for content in (b"old", b"new"):
+        world.taken(world.event(content=content))
+        world.settle()
+        assert world.write() == 1
+        world.clock.advance(hours=1)
+    assert world.buckets.asked.count("put") == 2
 
 
 def test_a_writer_that_died_is_followed_by_another() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import Future, wait
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 from uuid import uuid4
@@ -13,6 +16,8 @@ from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.domain.triggers import EventId, ParkReason
 from ocr_pipeline.ports.events import Letter
 from ocr_pipeline.triggers.fields import MAX_BODY
+from ocr_pipeline.triggers.handle import Verdict
+from ocr_pipeline.triggers.hold import HoldEvents
 from ocr_pipeline.triggers.inbox import Inbox
 from ocr_pipeline.triggers.pump import Pump, PumpRules
 from ocr_pipeline.triggers.room import Room
@@ -121,6 +126,92 @@ def test_poison_is_parked_sealed_and_may_be_tried_again_or_dropped() -> None:
         world.held.retry(second.id)
     with pytest.raises(NotFound):
         world.held.drop(second.id)
+
+
+def test_a_bad_record_is_parked_and_the_others_of_its_message_become_documents() -> None:
+    world = TriggerWorld()
+    records = [json.loads(told(world, f"{number}.png"))["Records"][0] for number in range(3)]
+    records[1]["s3"]["object"]["key"] = "%FF"
+    source = FakeSource(notification(*records).encode())
+    pump_of(world, source)()
+    assert len(world.documents()) == 2
+    assert [event.reason for event in world.held.parked()] == [ParkReason.MALFORMED]
+    assert len(source.finished) == 1
+
+
+def test_a_message_with_a_bad_record_comes_again_while_the_bucket_is_away() -> None:
+    world = TriggerWorld()
+    good = json.loads(told(world, "1.png"))["Records"][0]
+    source = FakeSource(notification(good, {}).encode())
+    pump = pump_of(world, source)
+    world.buckets.down = True
+    pump()
+    assert world.held.parked() == []
+    world.buckets.down = False
+    pump()
+    assert len(world.documents()) == len(world.held.parked()) == 1
+
+
+def test_a_message_that_takes_long_is_kept_in_time_though_others_end_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = TriggerWorld()
+    source = FakeSource(b"quick", b"slow")
+    looked, quick_done, kept = Event(), Event(), Event()
+    source.keep = lambda _: kept.set()  # type: ignore[method-assign, assignment]
+    waits: list[float] = []
+
+    def handle(letter: Letter) -> Verdict:
+        if letter.body == b"quick":
+            assert looked.wait(20)
+            world.clock.advance(seconds=50)
+            quick_done.set()
+        else:
+            assert quick_done.wait(20)
+            assert kept.wait(20), "the message in hand was never kept"
+        return Verdict()
+
+    def waiting(futures: dict[Future[Verdict], Letter], timeout: float, return_when: str) -> object:
+        waits.append(timeout)
+        looked.set()
+        if len(futures) == 1 and not kept.is_set():
+            world.clock.advance(seconds=timeout)
+            return set(), set(futures)
+        return wait(futures, timeout=20, return_when=return_when)
+
+    monkeypatch.setattr("ocr_pipeline.triggers.pump.wait", waiting)
+    rules = replace(RULES, keep_every=60)
+    Pump(source, handle, world.held, lambda: True, world.clock, Stop(), rules)()  # type: ignore[arg-type]
+    assert waits[:2] == [60, 10], "a minute after the message came, not after the last one ended"
+    assert len(source.finished) == 2
+
+
+def test_parked_events_are_bounded_and_what_finds_no_room_stays_in_its_queue() -> None:
+    world = TriggerWorld()
+    world.held = HoldEvents(world.records, world.vault, world.clock, world.ids, most=2)
+    source = FakeSource(b"poison", b"poison", b"poison")
+    pump = pump_of(world, source)
+    pump()
+    assert len(world.held.parked()) == len(source.finished) == 2
+    assert (len(source.letters), source.delays) == (1, [RULES.longest_delay])
+    world.held.drop(world.held.parked()[0].id)
+    pump()
+    assert len(world.held.parked()) == 2
+    assert source.letters == []
+
+
+def test_a_held_event_that_cannot_be_opened_is_parked_and_holds_nobody_up() -> None:
+    world = TriggerWorld()
+    inbox = Inbox(world.records, world.held, world.clock, lambda _: None, lease=timedelta(minutes=2))
+    bad = world.held.keep("minio", told(world, "1.png"))
+    world.held.keep("minio", told(world, "2.png"))
+    held = world.records.tables.held_events
+    whole = held[bad]
+    held[bad] = replace(whole, body=b"x" + (whole.body or b"")[1:])
+    assert [letter.attempt for letter in inbox.receive(8, 0)] == [1]
+    (parked,) = world.held.parked()
+    assert (parked.id, parked.reason) == (bad, ParkReason.FAILED)
+    held[bad] = replace(whole, reason=parked.reason)
+    world.held.retry(bad)
+    assert [letter.id for letter in inbox.receive(8, 0)] == [bad]
 
 
 def test_a_huge_message_is_parked_without_its_body() -> None:

@@ -153,9 +153,10 @@ def test_what_is_not_as_it_must_be_has_a_reason_and_no_word_of_the_key(message: 
     assert "환" not in str(caught.value)
 
 
-def test_one_bad_record_spoils_the_message() -> None:
-    with pytest.raises(UnusableEvent):
-        read(notification(record("scans", "a"), record("scans", "b", size=-1)))
+def test_a_bad_record_takes_no_other_record_along() -> None:
+    with pytest.raises(UnusableEvent) as caught:
+        read(notification(record("scans", "a"), record("scans", "b", size=-1), record("scans", "c")))
+    assert [event.key for event in caught.value.readable] == ["a", "c"]
 
 
 def test_an_event_does_not_show_its_key() -> None:
@@ -168,13 +169,16 @@ def test_an_event_does_not_show_its_key() -> None:
         ("1", "2", True),
         ("2", "1", False),
         ("2", "2", False),
-        ("FF", "0100", True),
-        ("0FF", "ff", False),
+        ("FF", "0100", False),
+        ("0100", "FF", True),
+        ("0FF", "ff", True),
+        ("ab", "AB00", False),
+        ("AB", "ab01", True),
         ("9", "A", True),
         ("0055AED6DCD90281E5", "0055AED6DCD90281E6", True),
         (None, "1", False),
         ("1", None, False),
     ],
 )
-def test_sequencers_are_numbers(one: str | None, other: str | None, older: bool) -> None:
+def test_sequencers_are_fractions_and_end_in_zeros(one: str | None, other: str | None, older: bool) -> None:
     assert is_older(one, other) is older

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -100,6 +101,24 @@ def test_an_event_without_a_sequencer_of_an_older_version_is_told_by_its_time() 
     world.clock.advance(seconds=5)
     new = replace(world.event(content=b"new"), sequencer=None)
     assert [world.taken(new), world.taken(old)] == [Outcome.TAKEN, Outcome.OLDER]
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_what_lies_there_now_is_taken_though_the_clock_of_the_bucket_was_set_back(versioned: bool) -> None:
+    world = TriggerWorld(versioned=versioned, output=True)
+    world.taken(replace(world.event(content=b"old"), sequencer=None))
+    world.buckets.behind = timedelta(hours=2)
+    new = replace(world.event(content=b"new"), sequencer=None, version=None)
+    assert world.taken(new) is Outcome.TAKEN
+    assert len(world.documents()) == 2
+    world.buckets.asked.clear()
+    world.clock.advance(minutes=6)
+    assert world.list() == 0
+    assert set(world.buckets.asked) == {"page"}, "it is known from then on"
+    newest = world.vault.fingerprint(CLIENT, PNG + b"new")
+    assert [document.id for document in world.documents() if document.fingerprint == newest] == [
+        row.document_id for row in world.rows()
+    ]
 
 
 def test_the_event_of_what_was_replaced_brings_what_lies_there_now() -> None:

@@ -32,9 +32,10 @@ CLIENT = ClientId("clinic")
 
 @dataclass
 class FakeBuckets:
-    """One bucket, with versions or without. LastModified has whole seconds, as S3 tells it."""
+    """One bucket, with versions or without, its clock `behind`. LastModified has whole seconds, as S3 tells it."""
 
     now: datetime
+    behind: timedelta = timedelta(0)
     versioned: bool = False
     down: bool = False
     objects: dict[str, list[tuple[ObjectFacts, bytes]]] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class FakeBuckets:
         self.changes += 1
         etag = hashlib.md5(content).hexdigest()  # noqa: S324 - as S3 does it
         version = f"v{self.changes}" if self.versioned else None
-        facts = ObjectFacts(key, etag, len(content), self.now.replace(microsecond=0), version)
+        facts = ObjectFacts(key, etag, len(content), (self.now - self.behind).replace(microsecond=0), version)
         kept = self.objects.get(key, []) if self.versioned else []
         self.objects[key] = [*kept, (facts, content)]
         return ObjectEvent(
