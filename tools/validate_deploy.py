@@ -8,7 +8,9 @@ failed; with CI=true a check that was skipped counts as failed.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +30,13 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 RENDERED = ("overlays/cpu", "overlays/gpu", "overlays/keda", "overlays/dev", "data-policies")
 DEV_SECRETS = (
-    "broker__url",
+    *(
+        f"broker_url.{user}"
+        for user in (
+            *("topology", "gateway", "intake", "recognition", "quarantine", "results", "maintenance", "bulk"),
+            *("triggers", "beat", "exporter"),
+        )
+    ),
     "database__url",
     "storage__access_key",
     "storage__secret_key",
@@ -36,6 +44,8 @@ DEV_SECRETS = (
     "observability__management_url",
     "keys.json",
 )
+WATCHER = "watcher"
+"""The user of RabbitMQ's management API, which has an address of its own."""
 COMPOSE_WAYS = ((), ("--env-file", "deploy/docker/gpu.env"), ("--profile", "*"))
 _CANNOT_BE_HAD = 77
 
@@ -83,6 +93,7 @@ def checks() -> Iterator[Check]:
     for file in sorted((DEPLOY / "docker").glob("*Dockerfile")):
         yield Check(f"hadolint: {file.name}", partial(hadolint, file))
     yield Check("shell scripts", shell_scripts)
+    yield Check("rabbitmq: users and permissions", rabbitmq)
     yield Check("haproxy", haproxy)
     yield Check("envoy", envoy)
     yield Check("prometheus", prometheus)
@@ -149,6 +160,24 @@ def shell_scripts() -> None:
     for script in sorted([*DEPLOY.rglob("*.sh"), *(ROOT / "tools").glob("*.sh")]):
         shell = "bash" if "bash" in script.read_text(encoding="utf-8").partition("\n")[0] else "sh"
         told(shell, "-n", str(script))
+
+
+def rabbitmq() -> None:
+    """Whoever is given an address of the broker may do something there, by expressions that RabbitMQ can read."""
+    permissions = json.loads((DEPLOY / "rabbitmq" / "permissions.json").read_text(encoding="utf-8"))["permissions"]
+    users = [each["user"] for each in permissions]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    given = {name.partition(".")[2] for name in compose["secrets"] if name.startswith("broker_url.")}
+    if sorted(users) != sorted({*given, WATCHER}):
+        raise FailedError("permissions.json and the secrets of docker-compose.yml name other users")
+    for each in permissions:
+        if set(each) != {"user", "vhost", "configure", "write", "read"}:
+            raise FailedError(f"a permission lacks a field or has one too many: {each['user']}")
+        for right in ("configure", "write", "read"):
+            try:
+                re.compile(each[right])
+            except re.error as error:
+                raise FailedError(f"{each['user']}, {right}: {error}") from error
 
 
 def haproxy() -> None:

@@ -25,6 +25,8 @@ _TALKATIVE = ("celery", "kombu", "amqp")
 class WorkerApp(Celery):  # type: ignore[misc]  # Celery has no types
     """Celery with the state of this process, where Celery's own extension points find it."""
 
+    control_cls = "workers.questions:WorkerControl"
+    events_cls = "workers.events:WorkerEvents"
     process: WorkerProcess
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ocr_pipeline.adapters.queues.topology import BULK, BULK_TASK, MAINTENANCE, RECONCILE_TASK
+from kombu import Queue
+
+from ocr_pipeline.adapters.queues.topology import BULK, BULK_TASK, CONTROL, MAINTENANCE, RECONCILE_TASK
 from ocr_pipeline.bootstrap.adapters import topology
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.settings import Settings
@@ -17,21 +19,25 @@ def configuration(settings: Settings) -> dict[str, Any]:
     """Everything Celery must know. Raises ConfigurationError without a broker URL."""
     if settings.broker.url is None:
         raise ConfigurationError("broker.url is not set: workers take their work from a broker")
+    queues = topology(settings).queues()
+    by_name = {queue.name: queue for queue in queues}
     return {
         **_BROKER,
         **_MESSAGES,
         **_WORKER,
         "broker_url": settings.broker.url.get_secret_value(),
-        "task_queues": topology(settings).queues(),
+        "task_queues": queues,
         "beat_schedule": {
-            "reconcile": _every(settings.reconcile.interval_seconds, RECONCILE_TASK, MAINTENANCE),
-            "bulk": _every(settings.bulk.interval_seconds, BULK_TASK, BULK),
+            "reconcile": _every(settings.reconcile.interval_seconds, RECONCILE_TASK, by_name[MAINTENANCE]),
+            "bulk": _every(settings.bulk.interval_seconds, BULK_TASK, by_name[BULK]),
         },
     }
 
 
 _BROKER: dict[str, Any] = {
-    "broker_transport_options": {"confirm_publish": True},
+    # What Celery itself publishes is what monitors watch, and the sweeps, of which the next makes good for one that was
+    # lost. Waiting for each to be confirmed would hold up the loop that takes deliveries.
+    "broker_transport_options": {"confirm_publish": False},
     "broker_heartbeat": _HEARTBEAT_SECONDS,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
@@ -59,6 +65,10 @@ _WORKER: dict[str, Any] = {
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
     "worker_send_task_events": True,
+    # Answers to what Flower asks. Not exclusive: a connection that the broker still takes for alive would hold them.
+    "control_exchange": CONTROL,
+    "control_queue_durable": True,
+    "control_queue_exclusive": False,
     "worker_prefetch_multiplier": 1,
     "worker_enable_prefetch_count_reduction": False,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -68,7 +78,9 @@ _WORKER: dict[str, Any] = {
 }
 
 
-def _every(seconds: float, task: str, queue: str) -> dict[str, Any]:
+def _every(seconds: float, task: str, queue: Queue) -> dict[str, Any]:
     """A task every so many seconds; one that found no worker in time is dropped, the next does its work."""
-    options = {"queue": queue, "expires": seconds, "argsrepr": "", "kwargsrepr": ""}
+    # Celery takes the default exchange, which leads to every queue, where the exchange is not named.
+    place = {"queue": queue.name, "exchange": queue.exchange.name, "routing_key": queue.routing_key}
+    options = {**place, "expires": seconds, "argsrepr": "", "kwargsrepr": ""}
     return {"task": task, "schedule": seconds, "options": options}

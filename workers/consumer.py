@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from amqp.exceptions import PreconditionFailed
+from amqp.exceptions import ChannelError, NotFound, PreconditionFailed
 from celery import bootsteps
 from celery.worker.consumer import Consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
@@ -18,6 +18,11 @@ _log = logs.get(__name__)
 
 _BODY_PARTS = 3
 _LONGEST_SLEEP = 1.0
+_USELESS_SECONDS = 2.0
+_ADVICE = {
+    PreconditionFailed: "a queue exists with other arguments: restore the broker settings, or drain and delete it",
+    NotFound: "the broker lacks a queue: run `ocr-pipeline broker declare`",
+}
 _UNWANTED_STEPS = (
     # Nothing here has an ETA, and this step would declare 28 queues.
     "celery.worker.consumer.delayed_delivery:DelayedDelivery",
@@ -36,17 +41,35 @@ class CarefulConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
             step for step in Consumer.Blueprint.default_steps if step not in _UNWANTED_STEPS
         ]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        # Another step asks for this one, so it can only be told to do nothing: it would ask all workers what they did.
+        super().__init__(*args, **{**kwargs, "without_mingle": True})
+
     def connect(self) -> Any:  # noqa: ANN401
-        """Connect, and make sure that every queue is there, the dead letters' among them."""
+        """Connect, and make sure that every queue is there: the dead letters' too where workers make queues."""
         connection = super().connect()
-        channel = connection.channel()
         try:
-            topology(self.app.process.settings).declare(channel)
-        except PreconditionFailed:
-            _log.error("a queue exists with other arguments: restore the broker settings, or drain and delete it")
+            self._see_to_queues(connection)
+        except ChannelError as error:
+            _log.error(_ADVICE.get(type(error), "the broker does not allow this worker what it needs"))
+            self._drop(connection)
+            # Celery would connect again at once, and again.
+            self.app.process.stopping.wait(_USELESS_SECONDS)
             raise
-        channel.close()
         return connection
+
+    def _see_to_queues(self, connection: Any) -> None:  # noqa: ANN401
+        channel = connection.channel()
+        topology(self.app.process.settings).declare(channel)
+        for name in self.app.amqp.queues.consume_from:
+            channel.queue_declare(name, passive=True)
+        channel.close()
+
+    def _drop(self, connection: Any) -> None:  # noqa: ANN401
+        """Close a connection that came to nothing, to which the event loop would go on listening."""
+        if self.hub is not None:
+            self.hub.remove(connection.connection.sock)
+        connection.close()
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:  # noqa: ANN401
         """The usual handler, which only ever sees messages it can take."""

@@ -5,6 +5,8 @@
     python pipeline_data.py key-file
     python pipeline_data.py copy-out FOLDER       every object into FOLDER/objects, told in FOLDER/objects.jsonl
     python pipeline_data.py copy-in FOLDER        every object of FOLDER/objects.jsonl into the store, checked before
+    python pipeline_data.py notes-out FOLDER      every note of an erasure into FOLDER/erasures; none ever leaves it
+    python pipeline_data.py notes-in FOLDER       every note of FOLDER/erasures into the store, if there are any
 
 Objects are encrypted, never change, and are named by ids alone; what was copied before is not copied again.
 """
@@ -26,16 +28,19 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 from botocore.exceptions import ClientError
 from sqlalchemy import URL, make_url
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
+from ocr_pipeline.domain.ids import ERASURE_NOTES
 from ocr_pipeline.settings import Settings, load
 
 _AT_ONCE = 8
 _BATCH = 1000
 _LISTED = "objects.jsonl"
+_NOTES = "erasures"
 
 T = TypeVar("T")
 
@@ -73,9 +78,25 @@ class Bucket:
         self._prefix = storage.prefix
         self._create = storage.create_bucket
 
+    @property
+    def notes(self) -> str:
+        """What the names of notes of erasures begin with."""
+        return self._prefix + ERASURE_NOTES
+
     def listed(self) -> Iterator[tuple[str, int]]:
-        """Names and sizes of all."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=self._prefix)
+        """Names and sizes of all but the notes of erasures."""
+        return ((key, size) for key, size in self._below(self._prefix) if not key.startswith(self.notes))
+
+    def noted(self) -> Iterator[str]:
+        """Names of all notes of erasures."""
+        return (key for key, _ in self._below(self.notes))
+
+    def write_note(self, name: str, content: bytes) -> None:
+        """Put a note back."""
+        self._client.put_object(Bucket=self._name, Key=self.notes + name, Body=content)
+
+    def _below(self, prefix: str) -> Iterator[tuple[str, int]]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
         for page in pages:
             for each in page.get("Contents", ()):
                 yield each["Key"], each["Size"]
@@ -158,6 +179,27 @@ def copy_in(bucket: Bucket, folder: Path) -> int:
     return count
 
 
+def notes_out(bucket: Bucket, folder: Path) -> int:
+    """Copy every note of an erasure that is not there yet. How many there are now."""
+    place = folder / _NOTES
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for some in _batches(bucket.noted()):
+            files = {key: place / key.removeprefix(bucket.notes) for key in some if _is_id(key, bucket.notes)}
+            list(threads.map(lambda item: item[1].exists() or bucket.read_into(*item), files.items()))
+    return sum(1 for _ in place.iterdir())
+
+
+def notes_in(bucket: Bucket, folder: Path) -> int:
+    """Put every note of an erasure back; the pipeline looks at each before it believes it. How many there are."""
+    place = folder / _NOTES
+    files = [file for file in place.iterdir() if _is_id(file.name)] if place.is_dir() else []
+    bucket.prepare()
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda file: bucket.write_note(file.name, file.read_bytes()), files))
+    return len(files)
+
+
 def database(settings: Settings) -> URL:
     """The database's address. Raises BackupError for an embedded one."""
     if settings.database.url is None:
@@ -210,6 +252,14 @@ def _place(folder: Path, key: str) -> Path:
     return place
 
 
+def _is_id(name: str, prefix: str = "") -> bool:
+    """Whether a name is a document's id, and so cannot lead elsewhere."""
+    try:
+        return str(UUID(name.removeprefix(prefix))) == name.removeprefix(prefix)
+    except ValueError:
+        return False
+
+
 def _is_whole(each: Kept, folder: Path) -> bool:
     place = _place(folder, each.key)
     return place.is_file() and place.stat().st_size == each.size and _digest(place) == each.sha256
@@ -232,6 +282,10 @@ def main(arguments: list[str]) -> int:
                 print(f"{copy_out(Bucket(load()), Path(folder))} objects copied", file=sys.stderr)
             case ["copy-in", folder]:
                 print(f"{copy_in(Bucket(load()), Path(folder))} objects put back", file=sys.stderr)
+            case ["notes-out", folder]:
+                print(f"{notes_out(Bucket(load()), Path(folder))} notes of erasures kept", file=sys.stderr)
+            case ["notes-in", folder]:
+                print(f"{notes_in(Bucket(load()), Path(folder))} notes of erasures put back", file=sys.stderr)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

@@ -1,15 +1,18 @@
 #!/bin/sh
-# Restores what backup.sh made, into a database without tables and a bucket: restore.sh FOLDER
+# Restores what backup.sh made, into a database without tables and a bucket: restore.sh FOLDER [NOTES]
 #
 # The key file is put back by hand, before, from its own safe. Nothing else may run meanwhile. Afterwards the audit trail
-# is verified and work that was not done is sent again.
+# is verified, and what was erased after the backup is erased again: by the notes that the bucket still has, those of the
+# backup, and those that `backup.sh erasures NOTES` copied since.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 
-[ $# -eq 1 ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
+[ $# -eq 1 ] || [ $# -eq 2 ] || { echo "usage: $0 FOLDER [NOTES]" >&2; exit 2; }
 folder=$1
+notes=${2:-$folder}
+[ -d "$notes" ] || { echo "there is no folder $notes" >&2; exit 1; }
 [ -s "$folder/finished" ] || { echo "$folder holds no backup that was finished" >&2; exit 1; }
 (cd "$folder" && sha256sum --quiet --check SHA256SUMS) || { echo "$folder: the backup is damaged" >&2; exit 1; }
 
@@ -19,11 +22,15 @@ tables=$("$python" "$here/pipeline_data.py" database psql --no-psqlrc --tuples-o
 
 # Objects first: at no moment is there a row without its object.
 "$python" "$here/pipeline_data.py" copy-in "$folder"
+for place in "$folder" "$notes"; do
+    "$python" "$here/pipeline_data.py" notes-in "$place"
+done
 "$python" "$here/pipeline_data.py" database pg_restore --exit-on-error --single-transaction --no-owner --no-privileges \
     --dbname={database} "$folder/database.dump"
 
 # The backup may be of an earlier version.
 ocr-pipeline migrate
 ocr-pipeline audit verify
+ocr-pipeline erasures apply
 echo "restored from $folder, as it was at $(cat "$folder/finished"). Next: start the services and workers, then"
 echo "  ocr-pipeline reconcile --lost-broker"

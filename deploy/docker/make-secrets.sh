@@ -33,14 +33,20 @@ rabbit_hash() {
     rm -f salt digest
 }
 
-for password in broker_password management_password postgres_password valkey_password grafana_password \
-    operators_password storage__secret_key vllm__api_key; do
+# One user of the broker for each kind of process; deploy/rabbitmq/permissions.json says what each may.
+broker_users="topology gateway intake recognition quarantine results maintenance bulk triggers beat admin exporter flower"
+
+for password in management_password postgres_password valkey_password grafana_password operators_password \
+    storage__secret_key vllm__api_key; do
     random | tr -d '\n' | keep "$password"
+done
+for user in $broker_users; do
+    random | tr -d '\n' | keep "broker_password.$user"
+    printf 'amqp://%s:%s@rabbitmq:5672/ocr' "$user" "$(value "broker_password.$user")" | keep "broker_url.$user"
 done
 printf 'ocr-pipeline' | keep storage__access_key
 
 printf 'postgresql+psycopg://ocr:%s@postgres:5432/ocr' "$(value postgres_password)" | keep database__url
-printf 'amqp://ocr:%s@rabbitmq:5672/ocr' "$(value broker_password)" | keep broker__url
 printf 'http://watcher:%s@rabbitmq:15672/api' "$(value management_password)" | keep observability__management_url
 printf 'redis://:%s@valkey:6379/0' "$(value valkey_password)" | keep gateway__valkey_url
 printf 'requirepass %s\n' "$(value valkey_password)" | keep valkey.conf
@@ -51,18 +57,22 @@ keep seaweedfs_s3.json <<END
   "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
 END
 
-# The pipeline's own user, and one that only looks: for Flower and the exporter.
-keep rabbitmq_definitions.json <<END
-{"vhosts": [{"name": "ocr"}],
- "users": [
-  {"name": "ocr", "password_hash": "$(rabbit_hash "$(value broker_password)")",
-   "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []},
-  {"name": "watcher", "password_hash": "$(rabbit_hash "$(value management_password)")",
-   "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": ["monitoring"]}],
- "permissions": [
-  {"user": "ocr", "vhost": "ocr", "configure": ".*", "write": ".*", "read": ".*"},
-  {"user": "watcher", "vhost": "ocr", "configure": "", "write": "", "read": ""}]}
-END
+# A user of RabbitMQ's: name, password, tags.
+rabbit_user() {
+    printf '  {"name": "%s", "password_hash": "%s",\n' "$1" "$(rabbit_hash "$2")"
+    printf '   "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": [%s]}' "$3"
+}
+
+# The watcher asks the management API: for Flower, the exporter and the status page.
+{
+    printf '{"vhosts": [{"name": "ocr"}],\n "users": [\n'
+    for user in $broker_users; do
+        rabbit_user "$user" "$(value "broker_password.$user")" ""
+        printf ',\n'
+    done
+    rabbit_user watcher "$(value management_password)" '"monitoring"'
+    printf '\n]}\n'
+} | keep rabbitmq_users.json
 
 # Flower's door in the proxy, with the hash of the operators' password put in.
 hash=$(openssl passwd -6 -stdin <operators_password)

@@ -11,12 +11,16 @@ from ocr_pipeline.settings.group import Group
 
 
 class BrokerSettings(Group):
-    """RabbitMQ. Without a URL the pipeline runs embedded, in one process."""
+    """RabbitMQ. Without a URL the pipeline runs embedded, in one process.
+
+    Without `declare_queues` only `ocr-pipeline broker declare` makes queues, so that no process needs the right to.
+    """
 
     url: SecretStr | None = None
     queue_type: Literal["quorum", "classic"] = "quorum"
     delivery_limit: int = Field(20, ge=1)
     max_lane_depth: int = Field(100_000, ge=1)
+    declare_queues: bool = True
 
 
 class DatabaseSettings(Group):

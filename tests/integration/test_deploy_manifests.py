@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -21,7 +22,7 @@ OVERLAYS = ("cpu", "gpu", "keda")
 READERS = ("recognition", "quarantine")
 """The roles that read pages, and must not know of the database."""
 
-ONCE = {"keys", "migrate", "backup", "admin"}
+ONCE = {"keys", "migrate", "topology", "backup", "admin"}
 DATABASE = re.compile(r"database|postgres", re.IGNORECASE)
 PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?[a-z0-9.-]*$")
 PAGE = Settings().request_timeout_seconds
@@ -165,7 +166,25 @@ def test_compose_secrets_are_all_made_by_the_script(tmp_path: Path) -> None:
     script = (ROOT / "deploy" / "docker" / "make-secrets.sh").read_text(encoding="utf-8")
     for name, secret in compose()["secrets"].items():
         assert secret["file"].endswith(f"/{name}")
-        assert name in script, f"nothing makes {name}"
+        kind, _, user = name.partition(".")
+        made = name if kind != "broker_url" else user
+        assert made in script, f"nothing makes {name}"
+
+
+def test_compose_gives_each_process_the_broker_under_a_name_of_its_own() -> None:
+    given = {
+        name: [
+            each["source"]
+            for each in service.get("secrets", [])
+            if isinstance(each, dict) and each["target"] == "broker__url"
+        ]
+        for name, service in services().items()
+    }
+    for name, sources in given.items():
+        assert sources in ([], [f"broker_url.{name}"]), name
+    assert {f"broker_url.{name}" for name, sources in given.items() if sources} == {
+        name for name in compose()["secrets"] if name.startswith("broker_url.")
+    }
 
 
 def test_compose_names_no_secret_in_the_environment() -> None:
@@ -265,9 +284,19 @@ def test_kubernetes_pods_hold_to_the_restricted_standard_on_a_read_only_file_sys
             assert context["capabilities"] == {"drop": ["ALL"]}
             assert PINNED.match(each["image"]), each["image"]
             assert each["resources"]["limits"]["memory"]
-            assert name == "migrate" or "livenessProbe" in each, name
+            assert name in ONCE or "livenessProbe" in each, name
     for space in of_kind_anywhere(overlay, "Namespace"):
         assert space["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_kubernetes_gives_each_process_the_broker_under_a_name_of_its_own(overlay: str) -> None:
+    for name, pod in pods(overlay).items():
+        projected = [volume.get("projected", {}).get("sources", []) for volume in pod["spec"]["volumes"]]
+        broker = [each["secret"] for each in itertools.chain(*projected) if each["secret"]["name"] == "ocr-broker"]
+        reaches = pod["metadata"]["labels"].get("ocr-pipeline/reaches-broker") == "true"
+        own = {"name": "ocr-broker", "items": [{"key": name, "path": "broker__url"}]}
+        assert broker == ([own] if reaches else []), name
 
 
 def of_kind_anywhere(overlay: str, kind: str) -> list[dict[str, Any]]:

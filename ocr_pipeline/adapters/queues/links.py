@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, LifoQueue
 from typing import Any, TypeVar
 
-from amqp.exceptions import AMQPError, MessageNacked, PreconditionFailed
+from amqp.exceptions import AccessRefused, AMQPError, MessageNacked, NotFound, PreconditionFailed
 from kombu import Connection, Producer
 from kombu.exceptions import KombuError
 
-from ocr_pipeline.adapters.queues.topology import Topology
+from ocr_pipeline.adapters.queues.topology import DEAD, Topology
 from ocr_pipeline.domain.errors import QueueUnavailable
 
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ class Link:
     def __init__(self, url: str, topology: Topology, timeout: float) -> None:
         self._timeout = timeout
         options = {"confirm_publish": True, "read_timeout": timeout, "write_timeout": timeout}
-        self._exchange = topology.exchange
+        self._topology = topology
         self._connection = Connection(url, connect_timeout=timeout, transport_options=options)
         try:
             self._connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, interval_max=0)
@@ -45,14 +45,14 @@ class Link:
         except BROKER_ERRORS:
             self.close()
             raise
-        self._producer = Producer(self._channel, exchange=self._exchange, serializer="json", auto_declare=False)
+        self._producer = Producer(self._channel, serializer="json", auto_declare=False)
 
     def publish(self, letter: Letter) -> None:
         """Publish and wait for the broker to confirm. A message no queue would take comes back as an error."""
         self._producer.publish(
             letter.body,
             routing_key=letter.queue,
-            exchange=self._exchange,
+            exchange=self._topology.exchange(letter.queue),
             headers=letter.headers,
             delivery_mode="persistent",
             mandatory=True,
@@ -83,6 +83,15 @@ class Link:
             self._connection.collect()
 
 
+def declare(url: str, topology: Topology, *, timeout: float = 10.0) -> None:
+    """Make every exchange and queue that is not there yet. Raises QueueUnavailable."""
+    links = Links(url, replace(topology, made_by_users=True), timeout=timeout, idle=1)
+    try:
+        links.use(lambda link: link.depth(DEAD))
+    finally:
+        links.close()
+
+
 class Links:
     """Hands links to threads, keeps the good ones for later, and never reuses one that failed.
 
@@ -110,6 +119,10 @@ class Links:
             raise QueueUnavailable(
                 "a queue exists with other arguments: restore the broker settings, or drain and delete the queue"
             ) from error
+        except NotFound as error:
+            raise QueueUnavailable("the broker lacks a queue: run `ocr-pipeline broker declare`") from error
+        except AccessRefused as error:
+            raise QueueUnavailable("the broker does not allow this user what was asked of it") from error
         except MessageNacked as error:
             raise QueueUnavailable("the broker refused the message: the lane is full") from error
         except BROKER_ERRORS as error:

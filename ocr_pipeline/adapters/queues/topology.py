@@ -2,11 +2,15 @@
 
 Quorum queues are the default: replicated, they count deliveries and dead-letter at least once. Classic queues serve a
 broker of one node. A full lane refuses new messages (the publisher sees it), it never drops what it took.
+
+Each stage has an exchange of its own, for RabbitMQ grants a user the right to publish by exchange, not by queue.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from kombu import Exchange, Queue
@@ -28,7 +32,14 @@ BULK = "bulk"
 DEAD = "dead"
 """The queue of messages that nobody could make sense of, or that were delivered too often."""
 
-_EXCHANGE = "ocr"
+EVENTS_EXCHANGE = "celeryev"
+"""Where Celery's workers say what they do, for Flower."""
+
+CONTROL = "ocr.control"
+QUESTIONS_EXCHANGE = f"{CONTROL}.pidbox"
+ANSWERS_EXCHANGE = f"reply.{CONTROL}.pidbox"
+"""Where Flower asks workers, and where they answer; the names are Celery's, from the first."""
+
 _DEAD_EXCHANGE = "ocr.dead"
 _MAX_DEAD = 10_000
 
@@ -37,35 +48,65 @@ RECOGNITION_LANES = tuple(lane(Stage.RECOGNITION, priority) for priority in Prio
 WORK_QUEUES = (*INTAKE_LANES, *RECOGNITION_LANES, QUARANTINE, Stage.RESULTS.value)
 """Every queue that carries documents or pages."""
 
+_EXCHANGES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(INTAKE_LANES, "ocr.intake"),
+        **dict.fromkeys((*RECOGNITION_LANES, QUARANTINE), "ocr.recognition"),
+        Stage.RESULTS.value: "ocr.results",
+        MAINTENANCE: "ocr.schedule",
+        BULK: "ocr.schedule",
+        DEAD: _DEAD_EXCHANGE,
+    }
+)
+
 QueueType = Literal["quorum", "classic"]
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """How the queues are made: their type, how often a message may be delivered, how many a lane holds."""
+    """How the queues are made: their type, how often a message may be delivered, how many a lane holds.
+
+    With `made_by_users` whoever uses the queues makes them; else an administrator has made them before.
+    """
 
     queue_type: QueueType = "quorum"
     delivery_limit: int = 20
     max_lane_depth: int = 100_000
+    made_by_users: bool = True
 
-    @property
-    def exchange(self) -> Exchange:
-        """Where all work is published; the routing key is the name of the queue."""
-        return Exchange(_EXCHANGE, type="direct", durable=True)
+    def exchange(self, queue: str) -> Exchange:
+        """Where the messages of a queue are published; the routing key is the name of the queue."""
+        return self._exchange(_EXCHANGES[queue], "direct")
+
+    def events(self) -> Exchange:
+        """Where workers say what they do."""
+        return self._exchange(EVENTS_EXCHANGE, "topic")
+
+    def questions(self) -> Exchange:
+        """Where workers are asked."""
+        return self._exchange(QUESTIONS_EXCHANGE, "fanout")
+
+    def answers(self) -> Exchange:
+        """Where they answer."""
+        return self._exchange(ANSWERS_EXCHANGE, "direct")
 
     def queues(self) -> tuple[Queue, ...]:
         """Every queue a worker may consume."""
-        lanes = (self._queue(name, self.exchange, self._lane_arguments()) for name in WORK_QUEUES)
+        lanes = (self._queue(name, self._lane_arguments()) for name in WORK_QUEUES)
         one_waits = {"x-max-length": 1, "x-overflow": "drop-head"}
-        return (*lanes, *(self._queue(name, self.exchange, one_waits) for name in (MAINTENANCE, BULK)))
+        return (*lanes, *(self._queue(name, one_waits) for name in (MAINTENANCE, BULK)))
 
     def dead_letters(self) -> Queue:
         """Where refused messages end; nothing consumes it but a person."""
-        arguments = {"x-max-length": _MAX_DEAD, "x-overflow": "drop-head"}
-        return self._queue(DEAD, Exchange(_DEAD_EXCHANGE, type="direct", durable=True), arguments)
+        return self._queue(DEAD, {"x-max-length": _MAX_DEAD, "x-overflow": "drop-head"})
 
     def declare(self, channel: Any) -> None:  # noqa: ANN401 - kombu has no types
-        """Make every queue that is not there yet; raises PreconditionFailed where one has other arguments."""
+        """Make everything that is not there yet; raises PreconditionFailed where something has other arguments.
+
+        Nothing is done where the queues are not `made_by_users`.
+        """
+        for exchange in (self.events(), self.questions(), self.answers()):
+            exchange(channel).declare()
         for queue in (self.dead_letters(), *self.queues()):
             queue(channel).declare()
 
@@ -80,6 +121,15 @@ class Topology:
             arguments |= {"x-delivery-limit": self.delivery_limit, "x-dead-letter-strategy": "at-least-once"}
         return arguments
 
-    def _queue(self, name: str, exchange: Exchange, arguments: dict[str, object]) -> Queue:
-        typed = {"x-queue-type": self.queue_type, **arguments}
-        return Queue(name, exchange=exchange, routing_key=name, durable=True, queue_arguments=typed)
+    def _exchange(self, name: str, kind: str) -> Exchange:
+        return Exchange(name, type=kind, durable=True, no_declare=not self.made_by_users)
+
+    def _queue(self, name: str, arguments: dict[str, object]) -> Queue:
+        return Queue(
+            name,
+            exchange=self.exchange(name),
+            routing_key=name,
+            durable=True,
+            queue_arguments={"x-queue-type": self.queue_type, **arguments},
+            no_declare=not self.made_by_users,
+        )
