@@ -9,8 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.services_fixtures import lacking
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 DEADLINE = 30.0
@@ -93,7 +93,7 @@ def running(name: str, folder: Path, upstreams: Sequence[int], changes: Changes 
             return False
 
     try:
-        until(answers, f"{name} does not start")
+        until(answers, f"{name} to start", DEADLINE)
         yield front
     finally:
         with suppress(ProcessLookupError):
@@ -173,14 +173,6 @@ def _certificates(folder: Path) -> Path:
     (folder / "tls.key").write_bytes(secret)
     (folder / "proxy.pem").write_bytes(shown + secret)
     return folder / "tls.crt"
-
-
-def until(holds: Callable[[], bool], otherwise: str, seconds: float = DEADLINE) -> None:
-    """Wait until it holds, or fail the test."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.05)
 
 
 def free_port() -> int:

@@ -27,7 +27,8 @@ from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, Ma
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import PROGRAM
-from tests.front_proxy_harness import DEADLINE, ROOT, Front, free_port, until
+from tests.front_proxy_harness import DEADLINE, ROOT, Front, free_port
+from tests.waiting import until
 
 SAID = "Amlodipine 5 mg once daily"
 _BUSY, _SLOW = "busy", "seconds"
@@ -94,7 +95,7 @@ class GatewayProcess:
 
     def wait(self) -> None:
         """Until it is ready."""
-        until(self._is_ready, "the gateway does not start", _START_SECONDS)
+        until(self._is_ready, "the gateway to start", _START_SECONDS)
 
     def tell_to_stop(self) -> None:
         """As a rolling deploy does; the requests in hand go on."""

@@ -86,6 +86,23 @@ def broker_url(shared_broker: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def lasting_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMq]:
+    """A broker that tests of the whole session break; use `broker`, which mends it."""
+    broker = private_broker(tmp_path_factory.mktemp("breakable-rabbitmq"))
+    yield broker
+    broker.remove()
+
+
+@pytest.fixture
+def broker(lasting_broker: PrivateRabbitMq) -> PrivateRabbitMq:
+    """A running broker without messages that the test may stop, kill and start again."""
+    if not lasting_broker.running():
+        lasting_broker.start()
+    empty(lasting_broker.url)
+    return lasting_broker
+
+
+@pytest.fixture(scope="session")
 def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
     """The S3 server of the session; each test uses a bucket of its own."""
     url = os.environ.get("OCR_TEST_S3_URL")

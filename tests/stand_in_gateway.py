@@ -11,7 +11,8 @@ from typing import Any
 
 import uvicorn
 
-from tests.front_proxy_harness import DEADLINE, until
+from tests.front_proxy_harness import DEADLINE
+from tests.waiting import until
 
 
 @dataclass
@@ -50,7 +51,7 @@ def stand_in(port: int = 0) -> Iterator[StandIn]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            until(lambda: server.started, "the stand-in does not start")
+            until(lambda: server.started, "the stand-in to start", DEADLINE)
             yield upstream
         finally:
             server.should_exit = True

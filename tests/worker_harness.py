@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +17,9 @@ from kombu import Connection
 from ocr_pipeline.adapters.queues.links import BROKER_ERRORS
 from ocr_pipeline.adapters.queues.topology import INTAKE_LANES, MAINTENANCE
 from ocr_pipeline.domain.priorities import Stage
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 60.0
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Wait for a condition; fails with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.05)
 
 
 def consumers(url: str, queue: str) -> int:
@@ -83,7 +74,7 @@ class Crew:
         """Start a worker over some queues and wait until it consumes them; `extra` is for its environment alone."""
         before = {queue: consumers(self.broker_url, queue) for queue in queues} if ready else {}
         base = [sys.executable, "-m", "celery", "-A", self.application]
-        flags = ["--without-mingle", "--without-heartbeat", "-l", "INFO"]
+        flags = ["--without-heartbeat", "-l", "INFO"]
         command = [*base, "worker", "-n", f"{name}@%h", "-Q", ",".join(queues), *flags, *options]
         worker = self._run(name, command, extra or {})
         if ready:
@@ -96,8 +87,9 @@ class Crew:
         self.start("results", (Stage.RESULTS.value,), "-P", "threads", "-c", "2", extra=database, ready=False)
         self.start("maintenance", (MAINTENANCE,), "-P", "threads", "-c", "1", extra=database, ready=False)
 
-    def start_beat(self) -> Worker:
-        return self._run("beat", [sys.executable, "-m", "celery", "-A", self.application, "beat", "-l", "INFO"], {})
+    def start_beat(self, extra: Mapping[str, str] | None = None) -> Worker:
+        command = [sys.executable, "-m", "celery", "-A", self.application, "beat", "-l", "INFO"]
+        return self._run("beat", command, extra or {})
 
     def end(self) -> None:
         for worker in self.workers:

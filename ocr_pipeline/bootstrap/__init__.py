@@ -1,6 +1,6 @@
 """The one place that builds adapters from settings, wires the use cases, and closes everything again."""
 
-from ocr_pipeline.bootstrap.adapters import create_key_file, migrate_database
+from ocr_pipeline.bootstrap.adapters import create_key_file, declare_queues, migrate_database
 from ocr_pipeline.bootstrap.application import Application, application
 from ocr_pipeline.bootstrap.bulk import bulk_stage
 from ocr_pipeline.bootstrap.checks import Finding, examine
@@ -14,6 +14,7 @@ __all__ = [
     "application",
     "bulk_stage",
     "create_key_file",
+    "declare_queues",
     "examine",
     "front_door",
     "intake_stage",

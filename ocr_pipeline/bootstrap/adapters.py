@@ -129,13 +129,10 @@ def records(settings: Settings, url: str | URL, stack: ExitStack) -> PostgresRec
 
 def broker_queue(settings: Settings, stack: ExitStack) -> CeleryWorkQueue:
     """The queue over RabbitMQ. Raises ConfigurationError without a broker URL."""
-    if settings.broker.url is None:
-        raise ConfigurationError("broker.url is not set: there is no broker to reach")
+    url = _broker_url(settings)
     from ocr_pipeline.adapters.queues.celery_queue import CeleryWorkQueue
 
-    queue = CeleryWorkQueue(
-        settings.broker.url.get_secret_value(), topology(settings), companions=_trace_headers(settings)
-    )
+    queue = CeleryWorkQueue(url, topology(settings), companions=_trace_headers(settings))
     stack.callback(queue.close)
     return queue
 
@@ -155,8 +152,24 @@ def topology(settings: Settings) -> Topology:
 
     broker = settings.broker
     return Topology(
-        queue_type=broker.queue_type, delivery_limit=broker.delivery_limit, max_lane_depth=broker.max_lane_depth
+        queue_type=broker.queue_type,
+        delivery_limit=broker.delivery_limit,
+        max_lane_depth=broker.max_lane_depth,
+        made_by_users=broker.declare_queues,
     )
+
+
+def declare_queues(settings: Settings) -> None:
+    """Make the exchanges and queues of the settings in the broker. Raises ConfigurationError, QueueUnavailable."""
+    from ocr_pipeline.adapters.queues.links import declare
+
+    declare(_broker_url(settings), topology(settings))
+
+
+def _broker_url(settings: Settings) -> str:
+    if settings.broker.url is None:
+        raise ConfigurationError("broker.url is not set: there is no broker to reach")
+    return settings.broker.url.get_secret_value()
 
 
 def opener(settings: Settings, stack: ExitStack) -> ChildProcessOpener:

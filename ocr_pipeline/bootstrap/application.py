@@ -24,6 +24,8 @@ from ocr_pipeline.flow.dispatch import Dispatcher
 from ocr_pipeline.intake.submit import SubmitDocument, UploadLimits
 from ocr_pipeline.operations.cancel import CancelDocument
 from ocr_pipeline.operations.erase import EraseDocument
+from ocr_pipeline.operations.erase_again import EraseAgain
+from ocr_pipeline.operations.erasure_notes import ErasureNotes
 from ocr_pipeline.operations.orphans import DropOrphans, OrphanRules
 from ocr_pipeline.operations.reconcile import Reconcile, Reconciled
 from ocr_pipeline.operations.rewrap import RewrapKeys
@@ -60,6 +62,7 @@ class Application:
     desk: ReviewDesk
     cancel: CancelDocument
     erase: EraseDocument
+    erase_again: EraseAgain
     rewrap: RewrapKeys
     verify: VerifyAudit
     reconcile: Reconcile
@@ -87,10 +90,6 @@ class Application:
             if found is None or found.key != key:
                 raise InputMissing("there is no object at that S3 address")
             return source.fetch(found, self.settings.intake.max_file_bytes)
-
-    def current_key_id(self) -> str:
-        """The id of the key that wraps new data keys."""
-        return self.keys.current_key_id
 
     def follow(self, submit: Submit, wait: Callable[[float], None]) -> FollowRun:
         """A bulk run that takes files in by `submit` and passes time by `wait`."""
@@ -120,9 +119,22 @@ class Application:
 
     def rotate_key(self) -> str:
         """Make a new wrapping key; returns its id. Raises ConfigurationError where the provider rotates by itself."""
+        return self._key_file("this key provider rotates its keys itself; use --rewrap-only after that").rotate()
+
+    def destroy_key(self, key_id: str) -> None:
+        """Take an older wrapping key away for good.
+
+        Raises Conflict while it is the current one or wraps anything, ConfigurationError for a key that is not in the
+        key file or where another provider keeps the keys.
+        """
+        keys = self._key_file("keys are destroyed where they are kept: `keys list` tells whether this one is in use")
+        self.rewrap.check_unused(key_id)
+        keys.destroy(key_id)
+
+    def _key_file(self, otherwise: str) -> LocalFileKeyProvider:
         if not isinstance(self.keys, LocalFileKeyProvider):
-            raise ConfigurationError("this key provider rotates its keys itself; use --rewrap-only after that")
-        return self.keys.rotate()
+            raise ConfigurationError(otherwise)
+        return self.keys
 
     def _s3_inputs(self, address: str) -> Iterator[InputFile]:
         from ocr_pipeline.adapters.objects.s3_source import S3Source, parse_address
@@ -176,6 +188,8 @@ def application(settings: Settings, *, check: bool = True) -> Iterator[Applicati
         keys = adapters.key_provider(settings, stack)
         vault = adapters.vault(settings, keys)
         clock = SystemClock()
+        notes = ErasureNotes(store, vault)
+        erase = EraseDocument(records, store, notes, clock)
         limits = UploadLimits(settings.intake.max_file_bytes, settings.media_types)
         yield Application(
             settings=settings,
@@ -192,8 +206,9 @@ def application(settings: Settings, *, check: bool = True) -> Iterator[Applicati
             read=ReadDocument(records, vault, clock),
             desk=ReviewDesk(records, store, vault, clock, stages.lease(settings)),
             cancel=CancelDocument(records, clock),
-            erase=EraseDocument(records, store, clock),
-            rewrap=RewrapKeys(records, vault, clock),
+            erase=erase,
+            erase_again=EraseAgain(records, notes, erase),
+            rewrap=RewrapKeys(records, vault, keys, clock),
             verify=VerifyAudit(records),
             reconcile=stages.reconcile(settings, records, dispatcher),
             drop_orphans=DropOrphans(records, store, clock, OrphanRules()),

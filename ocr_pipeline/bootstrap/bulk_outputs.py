@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from ocr_pipeline.bootstrap.application import Application
 from ocr_pipeline.bulk.report import MakeReport
@@ -52,9 +53,9 @@ class BulkOutputs:
             with self._app.records() as uow:
                 found = uow.bulk_items.of_run(run_id, after=after, limit=_BATCH, states=states)
                 segments = uow.bulk_items.segments(run_id, [item.number for item in found])
+            of_item = {number: tuple(own) for number, own in groupby(segments, key=lambda each: each.number)}
             for item in found:
-                own = tuple(segment for segment in segments if segment.number == item.number)
-                yield ListedItem(item, own, self._source(run, item) if names else None)
+                yield ListedItem(item, of_item.get(item.number, ()), self._source(run, item) if names else None)
             if len(found) < _BATCH:
                 return
             after = found[-1].number

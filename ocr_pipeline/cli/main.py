@@ -10,12 +10,15 @@ import typer
 
 from ocr_pipeline import __version__, logs
 from ocr_pipeline.cli import (
+    broker,
     bulk,
     clients,
     documents,
     engine,
+    erasures,
     evaluate,
     exporter,
+    keys,
     operations,
     operators,
     plan,
@@ -46,7 +49,10 @@ def build() -> typer.Typer:
     app.callback(epilog=_EPILOG)(_top)
     for group in (run, documents, operations, evaluate, doctor_commands, samples, engine, serve, plan, exporter):
         group.register(app)
+    app.add_typer(broker.build(), name="broker")
     app.add_typer(bulk.build(), name="bulk")
+    app.add_typer(erasures.build(), name="erasures")
+    app.add_typer(keys.build(), name="keys")
     app.add_typer(review.build(), name="review")
     app.add_typer(clients.build(), name="clients")
     app.add_typer(triggers.build(), name="triggers")

@@ -1,4 +1,4 @@
-"""Commands for operators: audit verify, reconcile, keys rotate, migrate."""
+"""Commands for operators: audit verify, reconcile, migrate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ocr_pipeline.bootstrap import create_key_file, migrate_database
+from ocr_pipeline.bootstrap import migrate_database
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
 from ocr_pipeline.cli.exits import Exit
@@ -21,10 +21,6 @@ def register(app: typer.Typer) -> None:
     audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
     audit.command("verify")(audit_verify)
     app.add_typer(audit, name="audit")
-    keys = typer.Typer(no_args_is_help=True, help="The keys that protect documents at rest.")
-    keys.command("create")(keys_create)
-    keys.command("rotate")(keys_rotate)
-    app.add_typer(keys, name="keys")
 
 
 def audit_verify(
@@ -91,39 +87,6 @@ def reconcile(
     )
     if not done.complete:
         raise typer.Exit(Exit.UNAVAILABLE)
-
-
-def keys_create(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Make the key file of the settings, once. Without it nothing can be read again: back it up apart from the data."""
-    settings = session_of(context).settings
-    provider = create_key_file(settings)
-    Printer(as_json=as_json).answer(
-        {"path": str(settings.key_file), "key_id": provider.current_key_id},
-        f"{settings.key_file}: key {provider.current_key_id}. Back this file up apart from the data.",
-    )
-
-
-def keys_rotate(
-    context: typer.Context,
-    rewrap_only: Annotated[
-        bool, typer.Option("--rewrap-only", help="Make no new key; finish a rotation that was interrupted.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a new wrapping key and wrap every document's data key under it. Objects are not touched."""
-    session, printer = session_of(context), Printer(as_json=as_json)
-    seen = rewrapped = 0
-    with session.open() as app:
-        key_id = app.current_key_id() if rewrap_only else app.rotate_key()
-        for step in app.rewrap(actor=session.actor):
-            seen += 1
-            rewrapped += step.rewrapped
-            if seen % 1000 == 0:
-                printer.remark(f"{seen} documents seen, {rewrapped} rewrapped")
-    printer.answer(
-        {"key_id": key_id, "documents": seen, "rewrapped": rewrapped},
-        f"current key {key_id}: {rewrapped} of {seen} documents rewrapped",
-    )
 
 
 def migrate(context: typer.Context, as_json: JsonOption = False) -> None:

@@ -13,6 +13,9 @@ ClientId = NewType("ClientId", str)
 KeyId = NewType("KeyId", str)
 WebhookId = NewType("WebhookId", UUID)
 
+ERASURE_NOTES = "erasures/"
+"""The prefix of the notes of erasures, which belong to no document's objects."""
+
 _RANDOM_BITS = 74
 
 
@@ -57,3 +60,8 @@ def page_key(page: PageRef) -> str:
 def document_prefix(document_id: DocumentId) -> str:
     """The prefix of every object of a document."""
     return f"documents/{document_id}/"
+
+
+def erasure_note_key(document_id: DocumentId) -> str:
+    """Where the note that a document was erased lies in the object store."""
+    return f"{ERASURE_NOTES}{document_id}"

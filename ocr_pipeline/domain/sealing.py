@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from ocr_pipeline.domain.ids import DocumentId, PageRef
 
@@ -32,6 +33,28 @@ class WrappedKey:
 
     key_id: str
     ciphertext: bytes
+
+
+class KeyOwnerKind(StrEnum):
+    """What has a data key of its own. Everything that is sealed is sealed under one of these."""
+
+    DOCUMENT = "document"
+    BULK_RUN = "bulk_run"
+    HELD_EVENT = "held_event"
+    LISTING = "listing"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """One thing with a data key of its own."""
+
+    kind: KeyOwnerKind
+    id: UUID
+
+    @property
+    def bound_to(self) -> DocumentId:
+        """The id that its key is bound to where a document's is asked for: version 7 UUIDs never meet."""
+        return DocumentId(self.id)
 
 
 @dataclass(frozen=True, slots=True)

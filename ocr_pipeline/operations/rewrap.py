@@ -1,76 +1,101 @@
-"""Key rotation: every data key of a document or bulk run is wrapped anew under the current key; objects stay."""
+"""Key rotation: every data key there is gets wrapped anew under the current key; what is sealed stays as it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from uuid import UUID
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind
-from ocr_pipeline.domain.bulk import run_owner
-from ocr_pipeline.domain.ids import DocumentId
+from ocr_pipeline.domain.errors import Conflict
+from ocr_pipeline.domain.sealing import KeyOwner, KeyOwnerKind, WrappedKey
 from ocr_pipeline.ports.clock import Clock
+from ocr_pipeline.ports.data_keys import KeyTally
 from ocr_pipeline.ports.records import Records
-from ocr_pipeline.ports.vault import Vault
+from ocr_pipeline.ports.vault import KeyProvider, Vault
 
-_ALL = 1_000_000
-"""More bulk runs than anybody has."""
+
+@dataclass(frozen=True, slots=True)
+class KeysInUse:
+    """The key that wraps from now on, and what each key wraps."""
+
+    current: str
+    tallies: tuple[KeyTally, ...]
+
+    def wrapped_by(self, key_id: str) -> int:
+        """How many data keys this key wraps."""
+        return sum(tally.count for tally in self.tallies if tally.key_id == key_id)
+
+    @property
+    def left(self) -> int:
+        """How many data keys another than the current key wraps."""
+        return sum(tally.count for tally in self.tallies if tally.key_id != self.current)
 
 
 @dataclass(frozen=True, slots=True)
 class RewrapStep:
-    """One document seen; `rewrapped` is False where nothing was to do (current already, or erased)."""
+    """One owner that was found; `rewrapped` is False where nothing was to do any more (current by now, or gone)."""
 
-    document_id: DocumentId
+    owner: KeyOwner
     rewrapped: bool
 
 
 class RewrapKeys:
-    """Walks over all documents. Stopping and starting again continues where it is needed."""
+    """Walks over all owners of data keys. What was done is found done, so it may be stopped and started again."""
 
-    def __init__(self, records: Records, vault: Vault, clock: Clock, batch: int = 500) -> None:
+    def __init__(self, records: Records, vault: Vault, keys: KeyProvider, clock: Clock, batch: int = 500) -> None:
         self._records = records
         self._vault = vault
+        self._keys = keys
         self._clock = clock
         self._batch = batch
 
     def __call__(self, *, actor: str) -> Iterator[RewrapStep]:
-        """Rewrap, one transaction a document, telling each step; the keys of bulk runs go first, untold."""
-        self._rewrap_runs()
-        after: DocumentId | None = None
+        """Rewrap, one transaction an owner, telling each step.
+
+        Raises DatabaseUnavailable, KeyUnavailable, and KeyMissing or DecryptionFailed for a key that does not open.
+        """
+        for kind in KeyOwnerKind:
+            for owner in self._stale(kind):
+                yield RewrapStep(owner, self._rewrap(owner, actor))
+
+    def in_use(self) -> KeysInUse:
+        """What each key wraps now. Raises DatabaseUnavailable, KeyUnavailable."""
+        with self._records() as uow:
+            return KeysInUse(self._keys.current_key_id, tuple(uow.data_keys.tally()))
+
+    def check_unused(self, key_id: str) -> None:
+        """Raises Conflict where the key is the current one, or anything is wrapped under it still."""
+        in_use = self.in_use()
+        if key_id == in_use.current:
+            raise Conflict("that is the current key: rotate first")
+        if wrapped := in_use.wrapped_by(key_id):
+            raise Conflict(f"that key still wraps {wrapped} data keys: rewrap them first")
+
+    def _stale(self, kind: KeyOwnerKind) -> Iterator[KeyOwner]:
+        after: UUID | None = None
         while True:
             with self._records() as uow:
-                documents = uow.documents.find(limit=self._batch, after=after)
-            for document in documents:
-                stale = document.key is not None and not self._vault.is_current(document.key)
-                yield RewrapStep(document.id, stale and self._rewrap(document.id, actor))
-            if len(documents) < self._batch:
-                return
-            after = documents[-1].id
-
-    def _rewrap_runs(self) -> None:
-        with self._records() as uow:
-            stale = [run.id for run in uow.bulk_runs.find(limit=_ALL) if not self._vault.is_current(run.key)]
-        for run_id in stale:
-            with self._records() as uow:
-                run = uow.bulk_runs.lock(run_id)
-                uow.bulk_runs.save(replace(run, key=self._vault.rewrap(run.key, run_owner(run_id))))
-                uow.commit()
-
-    def _rewrap(self, document_id: DocumentId, actor: str) -> bool:
-        with self._records() as uow:
-            document = uow.documents.lock(document_id)
-            if document.key is None or self._vault.is_current(document.key):
-                return False
-            key = self._vault.rewrap(document.key, document_id)
-            uow.documents.save(replace(document, key=key))
-            uow.audit.append(
-                AuditEntry(
-                    document_id,
-                    AuditKind.KEY_REWRAPPED,
-                    self._clock.now(),
-                    actor,
-                    details=(("from", document.key.key_id), ("to", key.key_id)),
+                owners = uow.data_keys.wrapped_otherwise(
+                    kind, self._keys.current_key_id, after=after, limit=self._batch
                 )
-            )
+            yield from owners
+            if len(owners) < self._batch:
+                return
+            after = owners[-1].id
+
+    def _rewrap(self, owner: KeyOwner, actor: str) -> bool:
+        with self._records() as uow:
+            key = uow.data_keys.lock(owner)
+            if key is None or self._vault.is_current(key):
+                return False
+            rewrapped = self._vault.rewrap(key, owner.bound_to)
+            uow.data_keys.save(owner, rewrapped)
+            if owner.kind is KeyOwnerKind.DOCUMENT:
+                uow.audit.append(self._entry(owner, actor, key, rewrapped))
             uow.commit()
         return True
+
+    def _entry(self, owner: KeyOwner, actor: str, before: WrappedKey, after: WrappedKey) -> AuditEntry:
+        details = (("from", before.key_id), ("to", after.key_id))
+        return AuditEntry(owner.bound_to, AuditKind.KEY_REWRAPPED, self._clock.now(), actor, details=details)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -69,7 +70,7 @@ class RunReport:
     made_at: datetime
     items: dict[ItemState, int]
     tallies: tuple[Tally, ...]
-    pages: dict[PageState, int]
+    pages: Mapping[PageState, int]
     review_share: float | None
     busy_seconds: float
     pages_per_second: float | None

@@ -17,6 +17,7 @@ from ocr_pipeline.domain.review import ReviewItem
 from ocr_pipeline.ports.access_log import AccessLog
 from ocr_pipeline.ports.bulk import BulkFigures, BulkItems, BulkRuns
 from ocr_pipeline.ports.clients import Clients
+from ocr_pipeline.ports.data_keys import DataKeys
 from ocr_pipeline.ports.idempotency import Idempotency
 from ocr_pipeline.ports.known_pages import KnownPages
 from ocr_pipeline.ports.triggers import HeldEvents, Listings, SourceObjects
@@ -222,6 +223,8 @@ class UnitOfWork(Protocol):
     def bulk_items(self) -> BulkItems: ...
     @property
     def bulk_figures(self) -> BulkFigures: ...
+    @property
+    def data_keys(self) -> DataKeys: ...
 
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -7,8 +7,9 @@ stage alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from ocr_pipeline.domain.errors import PipelineError
+from ocr_pipeline.domain.errors import KeyMissing, PipelineError
 from ocr_pipeline.domain.ids import page_key
 from ocr_pipeline.domain.messages import PageFailed, PageRead, RecognitionTask
 from ocr_pipeline.domain.retries import Failure
@@ -59,6 +60,9 @@ class RecognisePage:
         try:
             assessment = self._assess(self._read(task))
             sealed = self._seal(task, assessment.page)
+        except KeyMissing as error:
+            # The key was wrapped anew after the message was sent: another one brings it as it is wrapped now.
+            return PageFailed(task.page, task.attempt, task.dispatch, replace(Failure.of(error), retryable=True))
         except PipelineError as error:
             return PageFailed(task.page, task.attempt, task.dispatch, Failure.of(error))
         return PageRead(

@@ -252,9 +252,6 @@ def test_figures_of_items(records: Records) -> None:
         ]
         assert figures.latencies(run.id, (1.0, 10.0, 60.0)) == [1, 2, 0, 1]
         assert [item.number for item in figures.slowest(run.id, 2)] == [4, 3]
-        counted = figures.items((RunState.RUNNING,))
-        assert (counted[ItemState.DONE], counted[ItemState.REFUSED], counted[ItemState.MISSING]) == (4, 2, 0)
-        assert not any(figures.items((RunState.PAUSED,)).values())
 
 
 def test_figures_of_pages(records: Records) -> None:
@@ -266,14 +263,14 @@ def test_figures_of_pages(records: Records) -> None:
     hand_out(records, item, document)
     hand_out(records, same, document)
     with records() as work:
-        states = work.bulk_figures.page_states(run.id)
-        assert {state: number for state, number in states.items() if number} == {
+        found = work.bulk_figures.pages(run.id)
+        assert {state: number for state, number in found.states.items() if number} == {
             PageState.ACCEPTED: 1,
             PageState.QUEUED: 1,
         }
-        assert set(states) == set(PageState)
-        assert work.bulk_figures.page_seconds(run.id) == 1.5
-        assert work.bulk_figures.page_seconds(RunId(new_document_id())) == 0
+        assert set(found.states) == set(PageState)
+        assert found.seconds == 1.5
+        assert work.bulk_figures.pages(RunId(new_document_id())).seconds == 0
 
 
 def test_pages_that_wait_are_counted_by_class(records: Records) -> None:

@@ -184,6 +184,31 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "secrets" / "keys.json"
 
 
+def test_a_destroyed_key_is_nowhere_and_the_others_go_on(path: Path) -> None:
+    provider, document = LocalFileKeyProvider.create(path), new_document()
+    lost, secret = provider.wrap(DATA_KEY, document), provider.fingerprint_key(ClientId("a"))
+    provider.rotate()
+    kept = provider.wrap(DATA_KEY, document)
+    provider.destroy(lost.key_id)
+    assert all(lost.key_id not in each.read_text() for each in path.parent.iterdir())
+    for view in (provider, LocalFileKeyProvider(path)):
+        with pytest.raises(KeyMissing):
+            view.unwrap(lost, document)
+        assert view.unwrap(kept, document) == DATA_KEY
+        assert view.fingerprint_key(ClientId("a")) == secret
+    assert provider.rotate() not in {lost.key_id, kept.key_id}
+    assert provider.unwrap(kept, document) == DATA_KEY
+
+
+@pytest.mark.parametrize("which", ["current", "unknown"])
+def test_only_an_older_key_can_be_destroyed(path: Path, which: str) -> None:
+    provider = LocalFileKeyProvider.create(path)
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError):
+        provider.destroy(provider.current_key_id if which == "current" else "local-0001-00000000")
+    assert path.read_bytes() == before
+
+
 def test_only_the_owner_can_read_the_key_file_and_its_backup(path: Path) -> None:
     before = os.umask(0)
     try:

@@ -19,7 +19,7 @@ from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.domain.messages import IntakeTask
 from ocr_pipeline.domain.priorities import Priority
 from tests.services_fixtures import private_broker
-from tests.worker_harness import until
+from tests.waiting import until
 from tools.private_rabbitmq import PrivateRabbitMq
 
 pytestmark = pytest.mark.services

@@ -19,7 +19,7 @@ from ocr_pipeline.domain.messages import IntakeTask, Json, RecognitionTask, Repo
 from ocr_pipeline.domain.priorities import QUARANTINE, Priority, Stage, lane
 from ocr_pipeline.ports.queues import WorkQueue
 from tests.messages_factory import intake_task, page_failed, page_read, page_redelivered, recognition_task
-from tests.worker_harness import until
+from tests.waiting import until
 
 Item = TypeVar("Item")
 

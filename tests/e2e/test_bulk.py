@@ -26,21 +26,14 @@ from ocr_pipeline.domain.bulk import ItemState, RunId, RunState
 from ocr_pipeline.domain.documents import DocumentState
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import Cli
-from tests.services_fixtures import private_broker
-from tests.worker_harness import Crew, crew, until
+from tests.waiting import until
+from tests.worker_harness import Crew, crew
 from tools.private_rabbitmq import PrivateRabbitMq
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 FILES = 2_000
 DEADLINE = 1200.0
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMq]:
-    broker = private_broker(tmp_path_factory.mktemp("bulk-rabbitmq"))
-    yield broker
-    broker.remove()
 
 
 def scan(number: int) -> bytes:
@@ -143,14 +136,14 @@ def test_a_run_outlives_the_death_of_everything(
         )
         start_all(first, database)
         assert cli.run("bulk", "start", str(run))["state"] == "running"
-        until(lambda: items(app, run)[ItemState.DONE] >= FILES // 8, "the first files", DEADLINE)
+        until(lambda: items(app, run)[ItemState.DONE] >= FILES // 8, "the first files", DEADLINE, every=0.5)
 
         cli.run("bulk", "pause", str(run))
-        until(lambda: items(app, run)[ItemState.HANDED_OUT] == 0, "a paused run at rest", DEADLINE)
+        until(lambda: items(app, run)[ItemState.HANDED_OUT] == 0, "a paused run at rest", DEADLINE, every=0.5)
         waiting = items(app, run)[ItemState.WAITING]
         assert 0 < waiting < FILES, "the run was paused too late to prove anything"
         cli.run("bulk", "resume", str(run))
-        until(lambda: items(app, run)[ItemState.WAITING] < waiting - FILES // 20, "a run resumed", DEADLINE)
+        until(lambda: items(app, run)[ItemState.WAITING] < waiting - FILES // 20, "a run resumed", DEADLINE, every=0.5)
 
         first.end()
         broker.kill()
@@ -162,7 +155,7 @@ def test_a_run_outlives_the_death_of_everything(
             crew(tmp_path / "second", broker.url, application="tests.bulk_programs", environment=environment)
         )
         start_all(second, database)
-        until(lambda: state(app, run) is RunState.FINISHED, "the run finished", DEADLINE)
+        until(lambda: state(app, run) is RunState.FINISHED, "the run finished", DEADLINE, every=0.5)
         check_every_file(app, run)
     check_outputs(cli, run, tmp_path)
     assert "kim" not in "".join(worker.output() for worker in (*first.workers, *second.workers))

@@ -18,8 +18,9 @@ from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.domain.pages import PageState
 from ocr_pipeline.domain.priorities import QUARANTINE, Priority
 from ocr_pipeline.intake.submit import Upload
-from tests.services_fixtures import private_broker, settings_of
-from tests.worker_harness import Crew, crew, until
+from tests.services_fixtures import settings_of
+from tests.waiting import until
+from tests.worker_harness import Crew, crew
 from tools.private_rabbitmq import PrivateRabbitMq
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
@@ -58,13 +59,6 @@ def scan(number: int) -> bytes:
 
 def pages_of(number: int) -> int:
     return 2 if number % TWO_PAGES_EVERY == 0 else 1
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMq]:
-    broker = private_broker(tmp_path_factory.mktemp("e2e-rabbitmq"))
-    yield broker
-    broker.remove()
 
 
 @pytest.fixture
@@ -123,14 +117,14 @@ def test_nothing_is_lost_and_nothing_is_done_twice(
         ]
         start_all(workers, database)
         victim = workers.workers[-1]
-        until(lambda: decided(app, documents) >= 15, "the first pages", DEADLINE)
+        until(lambda: decided(app, documents) >= 15, "the first pages", DEADLINE, every=0.2)
         victim.kill()
         workers.start("recognition-c", RECOGNITION_LANES, "-P", "threads", ready=False)
-        until(lambda: decided(app, documents) >= 40, "pages after a worker's death", DEADLINE)
+        until(lambda: decided(app, documents) >= 40, "pages after a worker's death", DEADLINE, every=0.2)
         broker.stop()
         assert not settled(app, documents), "the broker went down too late to prove anything"
         broker.start()
-        until(lambda: settled(app, documents), "every document settled", DEADLINE)
+        until(lambda: settled(app, documents), "every document settled", DEADLINE, every=0.2)
         check_every_document(app, documents)
 
 

@@ -22,7 +22,8 @@ from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import PROGRAM, line_page
 from tests.gateway_requests import signed
 from tests.services_fixtures import settings_of
-from tests.worker_harness import ROOT, crew, until
+from tests.waiting import until
+from tests.worker_harness import ROOT, crew
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -108,7 +108,12 @@ def test_a_reviewer_decides_and_the_document_is_completed(cli: Cli, tmp_path: Pa
     assert document["state"] == "completed"
     assert strict.run("show", document["document_id"])["pages"][0]["text"].endswith("500mg\n")
 
-    assert strict.run("keys", "rotate")["rewrapped"] == 1
+    (before,) = strict.run("keys", "list")["in_use"]
+    rotated = strict.run("keys", "rotate")
+    assert (rotated["rewrapped"], rotated["left"]) == (1, 0)
+    assert strict.run("keys", "list")["in_use"] == [{**before, "key_id": rotated["key_id"]}]
+    assert "current key" in strict.fail("keys", "destroy", rotated["key_id"], "--yes", code=4)
+    strict.run("keys", "destroy", before["key_id"], "--yes")
     assert strict.run("show", document["document_id"])["pages"][0]["state"] == "corrected"
     strict.run("erase", document["document_id"], "--yes")
     assert "erased" in strict.fail("show", document["document_id"], code=1)

@@ -7,10 +7,10 @@ import os
 import random
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -27,6 +27,7 @@ from ocr_pipeline.operations.access import Changes, ManageClients
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import PROGRAM
 from tests.trigger_fixtures import PNG, REGION, new_bucket, notification, record, send_all, sqs_endpoint, waiting
+from tests.waiting import until
 from tests.worker_harness import ROOT
 
 if TYPE_CHECKING:
@@ -93,12 +94,8 @@ def make_client(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, na
             ManageClients(app.records, app.clock).create(ClientId(name), Changes())
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Look twice a second: asking more often would slow the SQS stand-in down."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.5)
+# Asking more often would slow the SQS stand-in down.
+wait_for = partial(until, seconds=PATIENCE, every=0.5)
 
 
 def upload(client: S3Client, bucket: str, number: int) -> str:

@@ -13,8 +13,9 @@ from ocr_pipeline.domain.errors import QueueUnavailable
 from ocr_pipeline.domain.messages import RecognitionTask
 from ocr_pipeline.domain.priorities import Priority
 from tests.messages_factory import intake_task, page_read, recognition_task
-from tests.services_fixtures import empty, private_broker, wipe
-from tests.worker_harness import consumers, crew, until
+from tests.services_fixtures import wipe
+from tests.waiting import until
+from tests.worker_harness import consumers, crew
 from tests.worker_programs import Stage as Steering
 from tools.private_rabbitmq import PrivateRabbitMq
 
@@ -23,16 +24,8 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 PAGES = 60
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMq]:
-    broker = private_broker(tmp_path_factory.mktemp("own-rabbitmq"))
-    yield broker
-    broker.remove()
-
-
 @pytest.fixture
 def queue(broker: PrivateRabbitMq) -> Iterator[CeleryWorkQueue]:
-    empty(broker.url)
     queue = CeleryWorkQueue(broker.url, timeout=5.0)
     yield queue
     queue.close()

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,18 +25,13 @@ from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.errors import DatabaseUnavailable, IntegrityError, PipelineError, StoreFull
 from ocr_pipeline.domain.ids import ClientId
-from tests.postgres_fixtures import TestServer, new_document, new_page, put
+from tests.postgres_databases import TestServer
+from tests.postgres_fixtures import new_document, new_page, put
+from tests.waiting import until
 
 OpenPostgres = Callable[..., PostgresRecords]
 SECRET = "Hong-Gildong-880101"
 OURS = "FROM pg_stat_activity WHERE datname = %s AND application_name = 'ocr-pipeline'"
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 # Death
@@ -55,7 +49,7 @@ def test_a_killed_database_costs_only_what_was_not_committed(tmp_path: Path) -> 
             os.kill(int((data_dir / "cluster" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
             # The process behind this connection may still answer until it notices that its parent is gone.
             with pytest.raises(DatabaseUnavailable):
-                wait_for(lambda: work.documents.get(lost.id) is None)
+                until(lambda: work.documents.get(lost.id) is None, "the server to die", 20)
             with pytest.raises(DatabaseUnavailable):
                 work.commit()
         with pytest.raises(DatabaseUnavailable), records():
@@ -108,14 +102,14 @@ def test_a_connection_cut_under_a_single_statement_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(engine, "_TRUSTED_SECONDS", 3600.0)
-    nonces, until = PostgresNonces(postgres_records.engine), datetime.now(UTC)
-    assert nonces.claim("key", "first", until=until)
+    nonces, later = PostgresNonces(postgres_records.engine), datetime.now(UTC)
+    assert nonces.claim("key", "first", until=later)
     with postgres_server.connect() as admin:
         admin.execute(f"SELECT pg_terminate_backend(pid, 20000) {OURS}", [postgres_url.database])
     with pytest.raises(DatabaseUnavailable):
-        nonces.claim("key", "second", until=until)
-    assert nonces.claim("key", "second", until=until)
-    assert not nonces.claim("key", "first", until=until)
+        nonces.claim("key", "second", until=later)
+    assert nonces.claim("key", "second", until=later)
+    assert not nonces.claim("key", "first", until=later)
 
 
 def test_a_statement_at_once_leaves_units_of_work_their_transactions(postgres_records: PostgresRecords) -> None:
@@ -197,7 +191,11 @@ def test_an_idle_unit_of_work_is_bounded(
     records = open_postgres(idle_in_transaction_timeout=0.2)
     with records() as work, postgres_server.connect() as admin:
         work.documents.find()
-        wait_for(lambda: admin.execute(f"SELECT 1 {OURS}", [postgres_url.database]).fetchone() is None)
+        until(
+            lambda: admin.execute(f"SELECT 1 {OURS}", [postgres_url.database]).fetchone() is None,
+            "the session to be ended",
+            20,
+        )
         with pytest.raises(DatabaseUnavailable):
             work.documents.find()
     with records() as work:

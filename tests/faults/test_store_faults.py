@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -21,16 +20,10 @@ from ocr_pipeline.adapters.objects.local import LocalObjectStore
 from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
 from ocr_pipeline.domain.errors import ConfigurationError, StoreFull, StoreUnavailable
+from tests.waiting import until
 from tools.private_seaweed import SeaweedServer
 
 DEADLINE = 60.0
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def left_behind(root: Path) -> list[Path]:
@@ -150,7 +143,7 @@ def test_a_killed_writer_leaves_whole_objects_and_its_rest_is_cleared_away(tmp_p
         assert child.stdout is not None
         assert child.stdout.readline() == "1\n"
         # In the middle of a later write: its temporary file is there.
-        wait_until(lambda: bool(left_behind(tmp_path / "objects")))
+        until(lambda: left_behind(tmp_path / "objects"), "an object being written", DEADLINE, every=0.01)
         child.send_signal(signal.SIGKILL)
         child.communicate(timeout=DEADLINE)
         kept = store.get("documents/one/original")
@@ -197,7 +190,7 @@ def write_until_killed(server: SeaweedServer, store: S3ObjectStore) -> dict[str,
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        wait_until(lambda: len(confirmed) >= 20 or not writer.is_alive())
+        until(lambda: len(confirmed) >= 20 or not writer.is_alive(), "some objects", DEADLINE, every=0.01)
     finally:
         server.kill()
         writer.join(DEADLINE)

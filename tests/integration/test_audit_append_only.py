@@ -15,7 +15,8 @@ from ocr_pipeline.domain import audit
 from ocr_pipeline.domain.errors import IntegrityError
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.operations.access import Changes, ManageClients
-from tests.postgres_fixtures import TestServer, new_document, new_entry
+from tests.postgres_databases import TestServer
+from tests.postgres_fixtures import new_document, new_entry
 
 
 @pytest.fixture

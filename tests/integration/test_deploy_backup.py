@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import URL
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
-from tests.postgres_fixtures import TestServer
+from tests.postgres_databases import TestServer
 from tests.worker_harness import ROOT
 
 SCRIPTS = ROOT / "deploy" / "backup"

@@ -25,7 +25,8 @@ from ocr_pipeline.domain.ids import ClientId
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.intake.submit import Upload
 from ocr_pipeline.settings import load
-from tests.worker_harness import ROOT, crew, until
+from tests.waiting import until
+from tests.worker_harness import ROOT, crew
 
 IMAGE = os.environ.get("OCR_TEST_IMAGE", "")
 USER = 10001

@@ -17,9 +17,9 @@ from PIL import Image
 
 from ocr_pipeline.adapters.documents import protocol
 from ocr_pipeline.adapters.documents.limits import OpenerLimits
-from ocr_pipeline.adapters.documents.nursery import ChildExit, Request
 from ocr_pipeline.adapters.documents.opener import ChildProcessOpener, Conversation, explain
 from ocr_pipeline.adapters.documents.protocol import FrameHeader, Kind
+from ocr_pipeline.adapters.documents.request import ChildExit, Request
 from ocr_pipeline.adapters.documents.spawner import Child
 from ocr_pipeline.domain.documents import MediaType, RefusalReason
 from ocr_pipeline.domain.errors import PipelineError, Refused, Unavailable

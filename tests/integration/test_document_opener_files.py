@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from ocr_pipeline.adapters.documents.limits import OpenerLimits
-from ocr_pipeline.adapters.documents.nursery import ChildExit
 from ocr_pipeline.adapters.documents.opener import ChildProcessOpener
+from ocr_pipeline.adapters.documents.request import ChildExit
 from ocr_pipeline.domain.documents import RefusalReason
 from ocr_pipeline.domain.errors import Refused
 from ocr_pipeline.intake.sniff import sniff

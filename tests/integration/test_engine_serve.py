@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from tests.fake_vllm_program import Script
-from tests.worker_harness import ROOT, until
+from tests.waiting import until
+from tests.worker_harness import ROOT
 
 PROGRAM = ROOT / "tests" / "engine_serve_program.py"
 CANARY = "홍길동-Metformin-500mg"

@@ -18,7 +18,8 @@ from ocr_pipeline.domain.ids import DocumentId, PageRef
 from ocr_pipeline.domain.messages import RecognitionTask
 from ocr_pipeline.domain.priorities import QUARANTINE, Priority
 from ocr_pipeline.domain.sealing import WrappedKey
-from tests.worker_harness import ROOT, crew, until
+from tests.waiting import until
+from tests.worker_harness import ROOT, crew
 from tools.private_rabbitmq import free_ports
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, func, insert, inspect, select, text
 
 from ocr_pipeline.adapters.postgres.engine import create_pool
@@ -36,6 +37,7 @@ from ocr_pipeline.ports.idempotency import Remembered
 from ocr_pipeline.ports.known_pages import KnownPage
 from tests.bulk_factory import new_item, new_run
 from tests.postgres_fixtures import NOON, new_document, new_document_id, new_entry, new_page, new_review
+from tests.worker_harness import ROOT
 
 MIGRATION_LOCK = 0x6F63_725F_7069_7065
 FRONT_DOOR_COLUMNS = frozenset({"kind", "deadline", "reference", "callback"})
@@ -195,14 +197,38 @@ def test_pages_from_before_the_page_cache_stay_and_are_not_known(empty_database:
         assert "fresh" not in {column["name"] for column in inspected.get_columns("documents")}
 
 
+def test_results_from_before_await_the_end_of_documents_that_have_not_ended(empty_database: URL) -> None:
+    migrate(empty_database)
+    records = PostgresRecords(create_pool(empty_database))
+    made = [new_document(state=state) for state in (DocumentState.NEEDS_REVIEW, DocumentState.COMPLETED)]
+    with records() as work:
+        for number, document in enumerate(made):
+            work.documents.add(document)
+            digest = bytes([number] * 32)
+            work.source_objects.put(
+                SourceObject(document.client_id, digest, digest, NOON, NOON, document_id=document.id, output_due=NOON)
+            )
+        work.commit()
+    downgrade(empty_database, "0007")
+    migrate(empty_database)
+    with records() as work:
+        found = [work.source_objects.find(made[0].client_id, bytes([number] * 32)) for number in range(2)]
+        assert [row is not None and row.awaits_end for row in found] == [True, False]
+        (due,) = work.source_objects.claim_outputs(now=NOON, until=NOON, limit=9)
+        assert due.document_id == made[1].id
+    records.close()
+
+
 def test_a_fingerprint_is_whole(postgres_url: URL) -> None:
     document = new_document()
     records = PostgresRecords(create_pool(postgres_url))
     with records() as work:
         work.documents.add(document)
+        work.pages.add([replace(new_page(document), fingerprint=bytes(32))])
+    with records() as work:
+        work.documents.add(document)
         with pytest.raises(IntegrityError, match="pages_fingerprint_whole"):
             work.pages.add([replace(new_page(document), fingerprint=b"short")])
-        work.pages.add([replace(new_page(document), fingerprint=bytes(32))])
     records.close()
 
 
@@ -277,11 +303,21 @@ def test_a_migration_does_not_wait_for_ever_for_a_table(postgres_url: URL) -> No
     assert "documents" in tables(postgres_url)
 
 
-def test_a_migration_does_not_wait_for_ever_for_another(postgres_url: URL) -> None:
-    with create_engine(postgres_url).connect() as connection:
+def test_a_migration_does_not_wait_for_ever_for_another(empty_database: URL) -> None:
+    with create_engine(empty_database).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
         with pytest.raises(DatabaseUnavailable, match="57014"):
-            migrate(postgres_url, statement_timeout=0.2)
+            migrate(empty_database, statement_timeout=0.2)
+
+
+def test_a_database_at_the_newest_schema_waits_for_nobody(postgres_url: URL) -> None:
+    with create_engine(postgres_url).connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        migrate(postgres_url, statement_timeout=0.2)
+
+
+def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
+    assert head_revision() == ScriptDirectory(str(ROOT / "migrations")).get_current_head()
 
 
 @pytest.mark.parametrize("revision", ["9999", None], ids=["newer", "none"])

@@ -30,7 +30,8 @@ from ocr_pipeline.domain.messages import RecognitionTask
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.domain.sealing import WrappedKey
 from ocr_pipeline.gateway.tracing import TraceRequests
-from tests.worker_harness import crew, until
+from tests.waiting import until
+from tests.worker_harness import crew
 from tests.worker_programs import Stage
 
 CANARY = "kim-younghee"

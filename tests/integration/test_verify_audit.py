@@ -8,7 +8,8 @@ from sqlalchemy import URL
 from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.operations.verify import VerifyAudit
-from tests.postgres_fixtures import TestServer, new_document, new_document_id, new_entry
+from tests.postgres_databases import TestServer
+from tests.postgres_fixtures import new_document, new_document_id, new_entry
 
 TAMPERING = [
     ("UPDATE audit_events SET actor = 'nobody' WHERE sequence = 1", "changed"),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker_harness import Crew, crew, until
+from tests.waiting import until
+from tests.worker_harness import Crew, crew
 from tools.private_rabbitmq import free_ports
 from workers.pulse import Pulse
 

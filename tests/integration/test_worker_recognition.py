@@ -13,7 +13,8 @@ from ocr_pipeline.adapters.queues.topology import RECOGNITION_LANES, Topology
 from ocr_pipeline.domain.messages import PageFailed, PageRead, PageRedelivered, Report, parse_report
 from ocr_pipeline.domain.priorities import QUARANTINE, Priority, Stage
 from tests.messages_factory import page_ref, recognition_task
-from tests.worker_harness import PATIENCE, Crew, consumers, crew, until
+from tests.waiting import PATIENCE, until
+from tests.worker_harness import Crew, consumers, crew
 from tests.worker_programs import BROKEN_PAGE, KILLER_PAGE
 from tests.worker_programs import Stage as Steering
 

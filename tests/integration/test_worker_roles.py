@@ -21,12 +21,14 @@ from ocr_pipeline.adapters.queues.topology import (
     RECOGNITION_LANES,
     RECOGNITION_TASK,
     RESULTS_TASK,
+    Topology,
 )
 from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.domain.messages import Report
 from ocr_pipeline.domain.priorities import Priority
 from tests.messages_factory import intake_task, page_read, page_redelivered, page_ref, recognition_task
-from tests.worker_harness import Crew, crew, until
+from tests.waiting import until
+from tests.worker_harness import Crew, crew
 from tests.worker_programs import BROKEN_PAGE
 from tests.worker_programs import Stage as Steering
 from workers.roles import Role, role_of
@@ -128,7 +130,7 @@ def nonsense(url: str, queue: str, body: Any, headers: dict[str, Any], content_t
     with Connection(url) as connection:
         connection.Producer().publish(
             body,
-            exchange="ocr",
+            exchange=Topology().exchange(queue),
             routing_key=queue,
             headers=headers,
             content_type=content_type,

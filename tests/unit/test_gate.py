@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.recognition.gate import Answer, Gate, GateRules
+from tests.waiting import until
 
 URGENT, ROUTINE, BULK = Priority.URGENT, Priority.ROUTINE, Priority.BULK
 DEADLINE = 10.0
@@ -50,10 +50,10 @@ class Crowd:
         thread = threading.Thread(target=wait, daemon=True)
         self.threads.append(thread)
         thread.start()
-        until(lambda: self.gate.waiting > waiting or len(self.admitted) + len(self.sent_off) > settled)
+        wait_for(lambda: self.gate.waiting > waiting or len(self.admitted) + len(self.sent_off) > settled)
 
     def expect(self, *names: str) -> None:
-        until(lambda: len(self.admitted) >= len(names))
+        wait_for(lambda: len(self.admitted) >= len(names))
         assert tuple(self.admitted) == names
 
     def finish(self) -> None:
@@ -63,11 +63,7 @@ class Crowd:
             assert not thread.is_alive()
 
 
-def until(condition: Callable[[], bool], deadline: float = DEADLINE) -> None:
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, "the condition was never met"
-        time.sleep(0.001)
+wait_for = partial(until, what="the threads at the gate", seconds=DEADLINE, every=0.001)
 
 
 @pytest.fixture
@@ -142,7 +138,7 @@ def test_a_paused_gate_turns_away_until_it_resumes_and_keeps_those_inside(clock:
     crowd.arrive("inside", ROUTINE)
     crowd.arrive("waiting", ROUTINE)
     crowd.gate.pause()
-    until(lambda: crowd.sent_off == ["waiting"])
+    wait_for(lambda: crowd.sent_off == ["waiting"])
     crowd.arrive("too late", URGENT)
     assert crowd.sent_off == ["waiting", "too late"]
     assert crowd.gate.inside == 1
@@ -158,7 +154,7 @@ def test_turning_away_once_lets_later_ones_in(clock: FakeClock) -> None:
     crowd.arrive("inside", ROUTINE)
     crowd.arrive("waiting", ROUTINE)
     crowd.gate.turn_away()
-    until(lambda: crowd.sent_off == ["waiting"])
+    wait_for(lambda: crowd.sent_off == ["waiting"])
     crowd.arrive("next", ROUTINE)
     crowd.gate.leave(ROUTINE)
     crowd.expect("inside", "next")
@@ -210,7 +206,7 @@ def test_whatever_comes_the_bounds_hold_and_nobody_is_forgotten(
         return [name for name in crowd.admitted if name not in left]
 
     def check() -> None:
-        until(lambda: len(inside()) == crowd.gate.inside)
+        wait_for(lambda: len(inside()) == crowd.gate.inside)
         held = inside()
         assert len(held) <= slots
         assert sum(priorities[name] is BULK for name in held) <= slots - reserved

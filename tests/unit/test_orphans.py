@@ -8,8 +8,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from ocr_pipeline.domain.errors import DatabaseUnavailable, IntegrityError, StoreUnavailable
-from ocr_pipeline.domain.ids import DocumentId, PageRef, made_at, original_key, page_key, uuid7
-from ocr_pipeline.operations.erase import EraseDocument
+from ocr_pipeline.domain.ids import (
+    DocumentId,
+    PageRef,
+    erasure_note_key,
+    made_at,
+    original_key,
+    page_key,
+    uuid7,
+)
 from ocr_pipeline.operations.orphans import DropOrphans, OrphanRules
 from tests.unit.world import PNG, World
 
@@ -50,15 +57,19 @@ def test_what_is_young_may_still_get_its_row() -> None:
     assert not world.store.exists(original_key(old))
 
 
-def test_what_an_erasure_could_not_remove_goes() -> None:
+def test_what_an_erasure_could_not_remove_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     document_id = world.queued()
-    world.store.available = False
-    with pytest.raises(StoreUnavailable):
-        EraseDocument(world.records, world.store, world.clock)(document_id, actor="test")
-    world.store.available = True
+
+    def fail(_prefix: str) -> int:
+        raise StoreUnavailable("away by now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "delete_prefix", fail)
+        with pytest.raises(StoreUnavailable):
+            world.erase(document_id, actor="test")
     assert sweep(world, recent=timedelta(days=10_000))().objects == 2
-    assert list(world.store.keys()) == []
+    assert list(world.store.keys()) == [erasure_note_key(document_id)]
 
 
 def test_sweeps_go_on_where_the_last_ended_and_begin_with_the_recent_past() -> None:

@@ -7,9 +7,9 @@ from ocr_pipeline.domain.documents import DocumentState
 from ocr_pipeline.domain.errors import Conflict, KeyMissing
 from ocr_pipeline.domain.ids import DocumentId, ReviewId
 from ocr_pipeline.domain.pages import PageState
-from ocr_pipeline.operations.erase import EraseDocument
 from ocr_pipeline.operations.rewrap import RewrapKeys
 from ocr_pipeline.operations.verify import VerifyAudit
+from ocr_pipeline.results.apply import Applied
 from tests.unit.world import World
 
 
@@ -91,9 +91,8 @@ def test_a_look_at_a_page_is_audited_and_shows_image_and_reading() -> None:
 def test_an_erased_document_cannot_be_opened_and_keeps_its_trail() -> None:
     world = World()
     document_id, item = doubted(world)
-    erase = EraseDocument(world.records, world.store, world.clock)
-    assert erase(document_id, actor="dpo") == 2
-    assert erase(document_id, actor="dpo") == 0
+    assert world.erase(document_id, actor="dpo") == 2
+    assert world.erase(document_id, actor="dpo") == 0
     assert world.document(document_id).state is DocumentState.ERASED
     assert world.desk.waiting() == []
     for opening in (lambda: world.read(document_id, actor="x"), lambda: world.desk.show(item, "x")):
@@ -103,10 +102,24 @@ def test_an_erased_document_cannot_be_opened_and_keeps_its_trail() -> None:
     assert all(check.fault is None for check in VerifyAudit(world.records)())
 
 
+def test_a_page_whose_key_was_wrapped_anew_under_way_is_sent_again_with_it() -> None:
+    world = World()
+    world.queued()
+    stale = world.queue.recognition.pop()
+    old = world.keys.current_key_id
+    world.keys.rotate()
+    list(RewrapKeys(world.records, world.vault, world.keys, world.clock)(actor="op"))
+    world.keys.destroy(old)
+    assert world.apply(world.recognise(stale)) is Applied.RETRIED
+    world.clock.advance(minutes=1)
+    world.reconcile()
+    assert world.report_of(world.queue.recognition.pop()).text
+
+
 def test_an_erased_file_may_be_sent_again() -> None:
     world = World()
     document_id, _item = doubted(world)
-    EraseDocument(world.records, world.store, world.clock)(document_id, actor="dpo")
+    world.erase(document_id, actor="dpo")
     assert not world.upload().duplicate
 
 
@@ -116,9 +129,9 @@ def test_rotation_rewraps_every_key_and_touches_no_object() -> None:
     objects = {key: world.store.get(key) for key in world.store.keys()}
     old = world.document(document_id).key
     world.keys.rotate()
-    rewrap = RewrapKeys(world.records, world.vault, world.clock, batch=1)
+    rewrap = RewrapKeys(world.records, world.vault, world.keys, world.clock, batch=1)
     assert [step.rewrapped for step in rewrap(actor="op")] == [True]
-    assert [step.rewrapped for step in rewrap(actor="op")] == [False]
+    assert list(rewrap(actor="op")) == []
     assert world.document(document_id).key != old
     assert {key: world.store.get(key) for key in world.store.keys()} == objects
     assert world.read(document_id, actor="x").pages[0].text == "hello"

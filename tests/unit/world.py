@@ -32,6 +32,7 @@ from ocr_pipeline.intake.receive import Arrival
 from ocr_pipeline.intake.submit import Receipt, SubmitDocument, Upload, UploadLimits
 from ocr_pipeline.operations.cancel import CancelDocument
 from ocr_pipeline.operations.erase import EraseDocument
+from ocr_pipeline.operations.erasure_notes import ErasureNotes
 from ocr_pipeline.operations.reconcile import Reconcile
 from ocr_pipeline.ports.documents import OpenedDocument, OpenedPage
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
@@ -207,7 +208,7 @@ class World:
             RetryRules(max_attempts=max_attempts, max_suspicions=max_suspicions, review=review),
             remember=configuration is not None,
         )
-        self.erase = EraseDocument(self.records, self.store, self.clock)
+        self.erase = EraseDocument(self.records, self.store, ErasureNotes(self.store, self.vault), self.clock)
         self.cancel = CancelDocument(self.records, self.clock)
         self.reconcile = Reconcile(self.records, self.dispatcher, self.clock, timedelta(minutes=30))
         self.read = ReadDocument(self.records, self.vault, self.clock)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.worker_harness import ROOT, until
+from tests.waiting import until
+from tests.worker_harness import ROOT
 
 ENVIRONMENT = ROOT / ".runtime/vllm"
 MODEL = ROOT / "tests/tiny_reader/model"

@@ -18,7 +18,8 @@ from tests.services_fixtures import settings_of
 from tests.tiny_reader.pages import CodePage
 from tests.vllm.reading import number_pages
 from tests.vllm.real_vllm import AT_ONCE, CONTEXT, NAME, PROFILE, RealVllm
-from tests.worker_harness import Crew, crew, until
+from tests.waiting import until
+from tests.worker_harness import Crew, crew
 
 pytestmark = [pytest.mark.vllm, pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1500)]
 

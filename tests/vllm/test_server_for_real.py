@@ -14,7 +14,7 @@ from ocr_pipeline.adapters.engines.vllm.client import VllmServer
 from ocr_pipeline.ports.generation import Finish, FinishReason, GenerationRequest, ServerLoad, Token
 from tests.vllm.reading import number_pages, request
 from tests.vllm.real_vllm import AT_ONCE, RealVllm
-from tests.worker_harness import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -13,63 +13,20 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import selectors
 import signal
 import socket
-import struct
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ocr_pipeline.adapters.documents.child import rehearse, serve
 from ocr_pipeline.adapters.documents.confinement import confine
 from ocr_pipeline.adapters.documents.grumbles import Grumbles
-from ocr_pipeline.adapters.documents.limits import OpenerLimits
-from ocr_pipeline.domain.documents import MediaType
+from ocr_pipeline.adapters.documents.request import MAX_REQUEST_BYTES, READY, ChildExit, Request
 
-READY = b"ready"
-MAX_REQUEST_BYTES = 4096
 _DESCRIPTORS = 3
-_EXIT = struct.Struct(">iQ")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What one child is to open, and within which limits; with `part_pages` it splits the file into such parts."""
-
-    media_type: MediaType
-    limits: OpenerLimits
-    part_pages: int | None = None
-
-    def encode(self) -> bytes:
-        """The request as it travels."""
-        values = {"media_type": self.media_type, "limits": asdict(self.limits), "part_pages": self.part_pages}
-        return json.dumps(values).encode()
-
-    @classmethod
-    def decode(cls, data: bytes) -> Request:
-        """Read a request of the parent, which is trusted."""
-        values = json.loads(data)
-        return cls(MediaType(values["media_type"]), OpenerLimits(**values["limits"]), values["part_pages"])
-
-
-@dataclass(frozen=True, slots=True)
-class ChildExit:
-    """How a child ended: its exit code, or minus the signal that ended it, and the most memory it had, in bytes."""
-
-    code: int
-    peak_bytes: int
-
-    def encode(self) -> bytes:
-        """The report as it travels."""
-        return _EXIT.pack(self.code, self.peak_bytes)
-
-    @classmethod
-    def decode(cls, data: bytes) -> ChildExit:
-        """Read a report of the nursery. Raises struct.error when it is cut."""
-        return cls(*_EXIT.unpack(data))
 
 
 @dataclass(frozen=True, slots=True)

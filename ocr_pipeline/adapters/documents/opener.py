@@ -12,8 +12,8 @@ from typing import Self
 
 from ocr_pipeline.adapters.documents import protocol
 from ocr_pipeline.adapters.documents.limits import OpenerLimits
-from ocr_pipeline.adapters.documents.nursery import ChildExit, Request
 from ocr_pipeline.adapters.documents.protocol import Kind, PageReport, ProtocolError
+from ocr_pipeline.adapters.documents.request import ChildExit, Request
 from ocr_pipeline.adapters.documents.spawner import Child, Spawner
 from ocr_pipeline.domain.documents import MediaType, RefusalReason
 from ocr_pipeline.domain.errors import PipelineError, Refused

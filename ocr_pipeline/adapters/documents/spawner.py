@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 import ocr_pipeline
-from ocr_pipeline.adapters.documents.nursery import READY, ChildExit, Request
+from ocr_pipeline.adapters.documents.request import READY, ChildExit, Request
 from ocr_pipeline.domain.errors import Unavailable
 
 START_SECONDS = 60.0

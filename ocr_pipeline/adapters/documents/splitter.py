@@ -7,9 +7,9 @@ from typing import Self
 
 from ocr_pipeline.adapters.documents import protocol
 from ocr_pipeline.adapters.documents.limits import OpenerLimits
-from ocr_pipeline.adapters.documents.nursery import Request
 from ocr_pipeline.adapters.documents.opener import LINGER_SECONDS, Conversation, refused
 from ocr_pipeline.adapters.documents.protocol import Kind, ProtocolError
+from ocr_pipeline.adapters.documents.request import Request
 from ocr_pipeline.adapters.documents.spawner import Spawner
 from ocr_pipeline.domain.documents import MediaType, RefusalReason
 from ocr_pipeline.domain.errors import Refused

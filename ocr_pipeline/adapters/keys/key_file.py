@@ -90,6 +90,25 @@ def rotate(path: Path) -> Keyring:
     return ring
 
 
+def destroy(path: Path, key_id: str) -> Keyring:
+    """Take a key out of the file for good, and the file as it was before the last rotation with it.
+
+    What the key wrapped can never be opened again. Raises ConfigurationError for the current or an unknown key, and as
+    `read` and `create` do.
+    """
+    with _writing(path):
+        path = path.resolve()
+        with _locked(path.parent):
+            try:
+                ring = read(path)[1].without(key_id)
+            except ValueError:
+                raise ConfigurationError("that is no key of the key file, or its current one") from None
+            _replace(path, _encode(ring), path.stat())
+            path.with_name(path.name + BACKUP_SUFFIX).unlink(missing_ok=True)
+            _sync_folder(path.parent)
+    return ring
+
+
 def _check_permissions(path: Path, status: os.stat_result) -> None:
     # The rule PostgreSQL has for its TLS key: the owner alone, or a file of root's that our group may read, which is
     # how Kubernetes mounts a secret for a container that does not run as root.

@@ -45,8 +45,14 @@ class Keyring:
 
     def rotated(self) -> Keyring:
         """The same ring with one new key, which is the current one."""
-        key_id = _new_key_id(len(self.keys) + 1)
+        key_id = _new_key_id(1 + max(_version_of(known) for known in self.keys))
         return Keyring(key_id, {**self.keys, key_id: aead.new_key()}, self.fingerprint_secret)
+
+    def without(self, key_id: str) -> Keyring:
+        """The same ring less one key that is not the current one. Raises ValueError for the current or no known one."""
+        if key_id == self.current or key_id not in self.keys:
+            raise ValueError("only a known key that is not the current one can be taken out")
+        return Keyring(self.current, {k: v for k, v in self.keys.items() if k != key_id}, self.fingerprint_secret)
 
     def wrap(self, data_key: bytes, document_id: DocumentId) -> WrappedKey:
         """Encrypt a data key under the current key, bound to its document."""
@@ -71,6 +77,13 @@ class Keyring:
 
 def _binding(key_id: str, document_id: DocumentId) -> bytes:
     return b"\n".join((_WRAP_CONTEXT, str(document_id).encode(), key_id.encode()))
+
+
+def _version_of(key_id: str) -> int:
+    """The number that `_new_key_id` put into an id; 0 for an id of another form."""
+    _, _, rest = key_id.partition("-")
+    number, _, _ = rest.partition("-")
+    return int(number) if number.isdecimal() else 0
 
 
 def _new_key_id(version: int) -> str:

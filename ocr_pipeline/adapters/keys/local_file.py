@@ -71,6 +71,13 @@ class LocalFileKeyProvider:
         """
         return key_file.rotate(self._path).current
 
+    def destroy(self, key_id: str) -> None:
+        """Take an older key out of the file for good; what it wrapped can never be opened again.
+
+        Raises ConfigurationError for the current or an unknown key, or where the file cannot be written.
+        """
+        key_file.destroy(self._path, key_id)
+
     def _ring(self) -> Keyring:
         stamp, ring = self._loaded
         try:

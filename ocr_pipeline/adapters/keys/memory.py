@@ -45,6 +45,11 @@ class MemoryKeyProvider:
             self._ring = self._ring.rotated()
             return self._ring.current
 
+    def destroy(self, key_id: str) -> None:
+        """Take an older key out for good. Raises ValueError for the current or an unknown one."""
+        with self._lock:
+            self._ring = self._ring.without(key_id)
+
     def _reachable_ring(self) -> Keyring:
         if not self.available:
             raise KeyUnavailable("the key provider does not answer")

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ocr_pipeline.adapters.memory.transaction import Transaction
-from ocr_pipeline.domain.bulk import BulkItem, ItemState, RunId, RunState
+from ocr_pipeline.domain.bulk import BulkItem, ItemState, RunId
 from ocr_pipeline.domain.documents import DocumentState
 from ocr_pipeline.domain.pages import Page, PageState
 from ocr_pipeline.domain.priorities import Priority
-from ocr_pipeline.ports.bulk import Tally, Throughput
+from ocr_pipeline.ports.bulk import RunPages, Tally, Throughput
 
 _LIVE = {DocumentState.QUEUED, DocumentState.PROCESSING}
 
@@ -33,10 +33,11 @@ class MemoryBulkFigures:
         keys = sorted(many, key=lambda key: (key[0].value, key[1] is None, key[1] or ""))
         return [Tally(*key, many[key], pages[key]) for key in keys]
 
-    def page_states(self, run_id: RunId) -> dict[PageState, int]:
-        """Pages by state."""
-        many = Counter(page.state for page in self._pages(run_id))
-        return {state: many[state] for state in PageState}
+    def pages(self, run_id: RunId) -> RunPages:
+        """Pages by state, and their engine time."""
+        pages = self._pages(run_id)
+        many = Counter(page.state for page in pages)
+        return RunPages({state: many[state] for state in PageState}, sum((page.seconds or 0.0 for page in pages), 0.0))
 
     def throughput(self, run_id: RunId, *, seconds: float, since: datetime) -> list[Throughput]:
         """What was settled, by stretches of time."""
@@ -61,10 +62,6 @@ class MemoryBulkFigures:
         """Longest first."""
         return sorted(self._worked_on(run_id), key=lambda item: (-(item.seconds or 0.0), item.number))[:limit]
 
-    def page_seconds(self, run_id: RunId) -> float:
-        """Engine time of all pages."""
-        return sum((page.seconds or 0.0 for page in self._pages(run_id)), 0.0)
-
     def waiting_pages(self, priority: Priority) -> int:
         """Documents of a class not opened yet, and queued pages of live ones."""
         documents = [each for each in self._transaction.documents.rows() if each.priority is priority]
@@ -72,12 +69,6 @@ class MemoryBulkFigures:
         live = {each.id for each in documents if each.state in _LIVE}
         pages = self._transaction.pages.rows()
         return unopened + sum(page.state is PageState.QUEUED and page.ref.document_id in live for page in pages)
-
-    def items(self, states: Sequence[RunState]) -> dict[ItemState, int]:
-        """Items by state over some runs."""
-        runs = {run.id for run in self._transaction.bulk_runs.rows() if run.state in states}
-        many = Counter(item.state for item in self._transaction.bulk_items.rows() if item.run_id in runs)
-        return {state: many[state] for state in ItemState}
 
     def _of(self, run_id: RunId) -> list[BulkItem]:
         return [item for item in self._transaction.bulk_items.rows() if item.run_id == run_id]

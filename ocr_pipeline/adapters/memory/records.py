@@ -16,6 +16,7 @@ from ocr_pipeline.adapters.memory.audit import MemoryAuditTrail
 from ocr_pipeline.adapters.memory.bulk import MemoryBulkItems, MemoryBulkRuns
 from ocr_pipeline.adapters.memory.bulk_figures import MemoryBulkFigures
 from ocr_pipeline.adapters.memory.clients import MemoryClients
+from ocr_pipeline.adapters.memory.data_keys import MemoryDataKeys
 from ocr_pipeline.adapters.memory.documents import MemoryDocuments
 from ocr_pipeline.adapters.memory.idempotency import MemoryIdempotency
 from ocr_pipeline.adapters.memory.known_pages import MemoryKnownPages
@@ -156,6 +157,11 @@ class MemoryUnitOfWork:
     def bulk_figures(self) -> MemoryBulkFigures:
         """Figures of bulk runs."""
         return MemoryBulkFigures(self._current)
+
+    @property
+    def data_keys(self) -> MemoryDataKeys:
+        """The wrapped keys of all owners."""
+        return MemoryDataKeys(self._current)
 
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
         """Counts over all documents, or over the given ones; every state is named, also where there is none."""

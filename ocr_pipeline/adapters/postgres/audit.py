@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from sqlalchemy import select, union
 
 from ocr_pipeline.adapters.postgres.rows import event_from_row, event_to_row
+from ocr_pipeline.adapters.postgres.statements import insertion
 from ocr_pipeline.adapters.postgres.tables import audit_events, documents
-from ocr_pipeline.adapters.postgres.transaction import Transaction, insertion
+from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.domain import audit
 from ocr_pipeline.domain.audit import AuditEntry, AuditEvent, ChainHead
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import DocumentId
 
-_APPEND = insertion(audit_events)
-_MOVE_HEAD = "UPDATE documents SET audit_sequence = %(sequence)s, audit_head = %(hash)s WHERE id = %(id)s"
+# One statement, so that the chain and its head cost one round trip; without a new event the head stays where it is.
+_APPEND = f"""
+    WITH event AS ({insertion(audit_events)} RETURNING document_id, sequence, hash)
+    UPDATE documents SET audit_sequence = event.sequence, audit_head = event.hash
+    FROM event WHERE documents.id = event.document_id
+"""  # noqa: S608 - names of columns alone
 
 _BATCH = 500
 """Rows read at a time, so that a long trail never lies in memory whole."""
@@ -31,7 +36,6 @@ class PostgresAuditTrail:
         """Chain one entry. Raises IntegrityError unless the document is held."""
         event, head = audit.append(self._transaction.held_head(entry.document_id), entry)
         self._transaction.insert_new(_APPEND, event_to_row(event))
-        self._transaction.run_plain(_MOVE_HEAD, {"id": entry.document_id, "sequence": head.sequence, "hash": head.hash})
         self._transaction.hold(entry.document_id, head)
         return event
 

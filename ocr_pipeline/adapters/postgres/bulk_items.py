@@ -17,7 +17,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     tuple_,
     update,
 )
@@ -25,6 +24,7 @@ from sqlalchemy import (
 from ocr_pipeline.adapters.postgres.bulk_rows import item_from_row, item_to_row, segment_from_row, segment_to_row
 from ocr_pipeline.adapters.postgres.bulk_tables import bulk_items, bulk_segments
 from ocr_pipeline.adapters.postgres.rows import utc
+from ocr_pipeline.adapters.postgres.statements import replacement
 from ocr_pipeline.adapters.postgres.tables import documents
 from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.domain.bulk import BulkItem, ItemState, RunId, Segment, SegmentDocument
@@ -32,6 +32,7 @@ from ocr_pipeline.domain.documents import SETTLED_STATES, DocumentState
 from ocr_pipeline.domain.errors import NotFound
 from ocr_pipeline.domain.ids import DocumentId
 
+_SAVE = replacement(bulk_items)
 _UNSETTLED = tuple(state.value for state in DocumentState if state not in SETTLED_STATES)
 
 
@@ -48,7 +49,6 @@ class PostgresBulkItems:
 
     def last(self, run_id: RunId) -> tuple[int, int]:
         """The highest number and the highest line."""
-        self._plan_afresh()
         row = self._transaction.first(
             select(
                 func.coalesce(func.max(bulk_items.c.number), 0).label("number"),
@@ -59,7 +59,6 @@ class PostgresBulkItems:
 
     def known(self, run_id: RunId, fingerprints: Sequence[bytes]) -> dict[bytes, int]:
         """Which of these names the run has."""
-        self._plan_afresh()
         found = self._transaction.all(
             select(bulk_items.c.fingerprint, func.min(bulk_items.c.number).label("number"))
             .where(
@@ -74,7 +73,6 @@ class PostgresBulkItems:
 
     def claim(self, run_id: RunId, *, now: datetime, limit: int) -> list[BulkItem]:
         """Waiting items that are due, locked; others' are passed over."""
-        self._plan_afresh()
         found = self._transaction.all(
             select(bulk_items)
             .where(
@@ -99,11 +97,7 @@ class PostgresBulkItems:
 
     def save(self, item: BulkItem) -> None:
         """Write every field."""
-        self._transaction.run(
-            update(bulk_items)
-            .where(bulk_items.c.run_id == item.run_id, bulk_items.c.number == item.number)
-            .values(item_to_row(item))
-        )
+        self._transaction.run_plain(_SAVE, item_to_row(item))
 
     def of_run(
         self, run_id: RunId, *, after: int = 0, limit: int = 1000, states: Sequence[ItemState] = ()
@@ -133,7 +127,6 @@ class PostgresBulkItems:
 
     def settled(self, run_id: RunId, *, limit: int) -> list[tuple[BulkItem, list[SegmentDocument]]]:
         """Handed-out items without an unsettled document, locked; others' are passed over."""
-        self._plan_afresh()
         unsettled = (
             select(literal(1))
             .select_from(bulk_segments.join(documents, documents.c.id == bulk_segments.c.document_id))
@@ -168,14 +161,6 @@ class PostgresBulkItems:
             .where(tuple_(bulk_items.c.run_id, bulk_items.c.number).in_(became), bulk_items.c.source.is_not(None))
             .values(source=None)
         )
-
-    def _plan_afresh(self) -> None:
-        """Have statements planned for the table as it is now, until the transaction ends.
-
-        A plan that was kept from when a run had few items would go through all of a million, and one without values
-        cannot use the partial indexes.
-        """
-        self._transaction.run(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
     def _documents(self, run_id: RunId, numbers: Sequence[int]) -> dict[int, list[SegmentDocument]]:
         """The documents of some items. They were settled a moment ago, and what is settled does not come back."""

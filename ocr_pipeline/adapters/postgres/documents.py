@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 
 from ocr_pipeline.adapters.postgres.rows import document_from_row, document_to_row
+from ocr_pipeline.adapters.postgres.statements import insertion, listed, replacement, selection
 from ocr_pipeline.adapters.postgres.tables import documents, pages
-from ocr_pipeline.adapters.postgres.transaction import Transaction, insertion
+from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.domain.audit import ChainHead
 from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.errors import NotFound
@@ -20,11 +21,14 @@ from ocr_pipeline.ports.records import DocumentFilter
 _LIVE = (DocumentState.QUEUED.value, DocumentState.PROCESSING.value)
 
 _ADD = insertion(documents)
-_FIND_DUPLICATE = """
-    SELECT * FROM documents
+_GET = selection(documents)
+_LOCK = f"{_GET} FOR UPDATE"
+_SAVE = replacement(documents, but=("audit_sequence", "audit_head"))
+_FIND_DUPLICATE = f"""
+    SELECT {listed(documents)} FROM documents
     WHERE client_id = %(client_id)s AND fingerprint = %(fingerprint)s AND state NOT IN ('erased', 'cancelled')
     ORDER BY id DESC LIMIT 1
-"""
+"""  # noqa: S608 - names of columns alone
 
 
 class PostgresDocuments:
@@ -42,14 +46,14 @@ class PostgresDocuments:
 
     def get(self, document_id: DocumentId) -> Document:
         """Raises NotFound."""
-        row = self._transaction.first(select(documents).where(documents.c.id == document_id))
+        row = self._transaction.first_of(_GET, {"id": document_id})
         if row is None:
             raise NotFound("no such document")
         return document_from_row(row)
 
     def lock(self, document_id: DocumentId) -> Document:
         """Wait for the row, hold it, and read what the holder before left. Raises NotFound."""
-        row = self._transaction.first(select(documents).where(documents.c.id == document_id).with_for_update())
+        row = self._transaction.first_of(_LOCK, {"id": document_id})
         if row is None:
             raise NotFound("no such document")
         self._transaction.hold(document_id, ChainHead(row["audit_sequence"], row["audit_head"]))
@@ -58,7 +62,7 @@ class PostgresDocuments:
     def save(self, document: Document) -> None:
         """Write every field. Raises IntegrityError unless the document is held."""
         self._transaction.require_held(document.id)
-        self._transaction.run(update(documents).where(documents.c.id == document.id).values(document_to_row(document)))
+        self._transaction.run_plain(_SAVE, document_to_row(document))
 
     def find_duplicate(self, client_id: ClientId, fingerprint: bytes) -> Document | None:
         """The newest live document with this fingerprint; holds the fingerprint by an advisory lock."""

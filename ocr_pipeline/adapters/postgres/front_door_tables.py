@@ -16,7 +16,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -25,7 +24,7 @@ from sqlalchemy import (
 )
 
 from ocr_pipeline.adapters.postgres import tables as pipeline
-from ocr_pipeline.adapters.postgres.tables import moment, one_of
+from ocr_pipeline.adapters.postgres.columns import digest, moment, one_of
 from ocr_pipeline.domain.access import AccessKind
 from ocr_pipeline.domain.clients import Role
 from ocr_pipeline.domain.webhooks import WebhookEvent
@@ -47,7 +46,7 @@ clients = Table(
     Column("sources", ARRAY(Text), nullable=False),
     moment("disabled_at", nullable=True),
     Column("log_sequence", BigInteger, nullable=False),
-    Column("log_head", LargeBinary, nullable=False),
+    digest("log_head"),
     PrimaryKeyConstraint("id", name="clients_pkey"),
     CheckConstraint(f"roles <@ ARRAY[{_ROLES}]", name="clients_roles_known"),
     CheckConstraint("requests_per_minute >= 1 AND burst >= 1 AND queued_pages >= 0", name="clients_allowance_sensible"),
@@ -64,8 +63,8 @@ access_events = Table(
     moment("at"),
     Column("actor", Text, nullable=False),
     Column("details", Text, nullable=False),
-    Column("previous", LargeBinary, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
+    digest("previous"),
+    digest("hash"),
     PrimaryKeyConstraint("client_id", "sequence", name="access_events_pkey"),
     one_of("kind", AccessKind, "access_events_kind_known"),
     CheckConstraint("sequence >= 1", name="access_events_sequence_counts_from_one"),
@@ -90,7 +89,7 @@ idempotency_keys = Table(
     metadata,
     Column("client_id", Text, nullable=False),
     Column("key", Text, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    digest("digest"),
     Column("document_id", Uuid, nullable=False),
     moment("at"),
     PrimaryKeyConstraint("client_id", "key", name="idempotency_keys_pkey"),
@@ -103,7 +102,7 @@ known_pages = Table(
     "known_pages",
     metadata,
     Column("client_id", Text, nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),
+    digest("fingerprint"),
     Column("configuration", Text, nullable=False),
     Column("document_id", Uuid, nullable=False),
     Column("page_number", Integer, nullable=False),
@@ -140,6 +139,7 @@ webhooks = Table(
         "id",
         postgresql_where=text("delivered_at IS NULL AND abandoned_at IS NULL"),
     ),
+    Index("webhooks_ended", text("(coalesce(delivered_at, abandoned_at))")),
 )
 
 # A number of its own: two senders may try one webhook under the same count, when the first was thought to be gone.

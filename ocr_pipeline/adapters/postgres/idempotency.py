@@ -8,11 +8,12 @@ from sqlalchemy import delete
 
 from ocr_pipeline.adapters.postgres.front_door_tables import idempotency_keys
 from ocr_pipeline.adapters.postgres.rows import utc
-from ocr_pipeline.adapters.postgres.transaction import Transaction, insertion
+from ocr_pipeline.adapters.postgres.statements import insertion, selection
+from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.ports.idempotency import Remembered
 
-_FIND = "SELECT * FROM idempotency_keys WHERE client_id = %(client_id)s AND key = %(key)s"
+_FIND = selection(idempotency_keys)
 _REMEMBER = insertion(idempotency_keys)
 
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete
 
 from ocr_pipeline.adapters.postgres.front_door_tables import known_pages
 from ocr_pipeline.adapters.postgres.transaction import Transaction
+from ocr_pipeline.domain.errors import IntegrityError
 from ocr_pipeline.domain.ids import ClientId, DocumentId, PageRef
 from ocr_pipeline.ports.known_pages import KnownPage
+
+_FIND = """
+    SELECT document_id, page_number FROM known_pages
+    WHERE client_id = %(client_id)s AND fingerprint = %(fingerprint)s AND configuration = %(configuration)s
+"""
+_ADD = """
+    INSERT INTO known_pages (client_id, fingerprint, configuration, document_id, page_number, at)
+    SELECT %(client_id)s, %(fingerprint)s, %(configuration)s, document_id, number, %(at)s
+    FROM pages WHERE document_id = %(document_id)s AND number = %(page_number)s
+    ON CONFLICT (client_id, fingerprint, configuration) DO UPDATE
+    SET document_id = excluded.document_id, page_number = excluded.page_number, at = excluded.at
+"""
 
 
 class PostgresKnownPages:
@@ -21,12 +33,8 @@ class PostgresKnownPages:
 
     def find(self, client_id: ClientId, fingerprint: bytes, configuration: str) -> PageRef | None:
         """The page of this client that was read from this image in this way."""
-        row = self._transaction.first(
-            select(known_pages.c.document_id, known_pages.c.page_number).where(
-                known_pages.c.client_id == client_id,
-                known_pages.c.fingerprint == fingerprint,
-                known_pages.c.configuration == configuration,
-            )
+        row = self._transaction.first_of(
+            _FIND, {"client_id": client_id, "fingerprint": fingerprint, "configuration": configuration}
         )
         return None if row is None else PageRef(DocumentId(row["document_id"]), row["page_number"])
 
@@ -40,10 +48,8 @@ class PostgresKnownPages:
             "page_number": known.page.number,
             "at": known.at,
         }
-        newest = {name: row[name] for name in ("document_id", "page_number", "at")}
-        self._transaction.insert(
-            insert(known_pages).on_conflict_do_update(constraint=known_pages.primary_key, set_=newest), [row]
-        )
+        if not self._transaction.run_plain(_ADD, row):
+            raise IntegrityError("a page without a row cannot be known")
 
     def forget(self, document_id: DocumentId) -> int:
         """Drop every entry of a document; returns how many there were."""

@@ -28,7 +28,8 @@ class PostgresNonces:
     def claim(self, key_id: str, nonce: str, *, until: datetime) -> bool:
         """Whether this call is the first with this nonce of this key."""
         with translated(), at_once(self._engine) as connection:
-            return connection.execute(_CLAIM, {"key_id": key_id, "nonce": nonce, "until": until}).rowcount == 1
+            values = {"key_id": key_id, "nonce": nonce, "until": until}
+            return connection.execute(_CLAIM, values, prepare=True).rowcount == 1
 
     def forget(self, before: datetime) -> int:
         """Drop those kept until an earlier time; returns how many there were."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, or_, select
 
 from ocr_pipeline.adapters.postgres.rows import page_from_row, page_to_row
+from ocr_pipeline.adapters.postgres.statements import insertion, replacement, selection
 from ocr_pipeline.adapters.postgres.tables import documents, pages
 from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.domain.documents import DocumentState
@@ -16,6 +17,11 @@ from ocr_pipeline.domain.ids import DocumentId, PageRef
 from ocr_pipeline.domain.pages import Page, PageState
 
 _LIVE = (DocumentState.QUEUED.value, DocumentState.PROCESSING.value)
+
+_ADD = insertion(pages)
+_GET = selection(pages)
+_SAVE = replacement(pages)
+_STATES = "SELECT state FROM pages WHERE document_id = %(document_id)s ORDER BY number"
 
 
 class PostgresPages:
@@ -29,13 +35,11 @@ class PostgresPages:
         for page in new:
             self._transaction.require_held(page.ref.document_id)
         if new:
-            self._transaction.insert(insert(pages), [page_to_row(page) for page in new])
+            self._transaction.insert_all_new(_ADD, [page_to_row(page) for page in new])
 
     def get(self, page: PageRef) -> Page:
         """Raises NotFound."""
-        row = self._transaction.first(
-            select(pages).where(pages.c.document_id == page.document_id, pages.c.number == page.number)
-        )
+        row = self._transaction.first_of(_GET, {"document_id": page.document_id, "number": page.number})
         if row is None:
             raise NotFound("no such page")
         return page_from_row(row)
@@ -43,12 +47,7 @@ class PostgresPages:
     def save(self, page: Page) -> None:
         """Write every field. Raises NotFound, IntegrityError unless the document is held."""
         self._transaction.require_held(page.ref.document_id)
-        written = self._transaction.run(
-            update(pages)
-            .where(pages.c.document_id == page.ref.document_id, pages.c.number == page.ref.number)
-            .values(page_to_row(page))
-        )
-        if not written:
+        if not self._transaction.run_plain(_SAVE, page_to_row(page)):
             raise NotFound("no such page")
 
     def of_document(self, document_id: DocumentId) -> list[Page]:
@@ -58,9 +57,7 @@ class PostgresPages:
 
     def states(self, document_id: DocumentId) -> list[PageState]:
         """In order of their numbers."""
-        found = self._transaction.all(
-            select(pages.c.state).where(pages.c.document_id == document_id).order_by(pages.c.number)
-        )
+        found = self._transaction.all_of(_STATES, {"document_id": document_id})
         return [PageState(row["state"]) for row in found]
 
     def due(self, *, now: datetime, dispatched_before: datetime, limit: int) -> list[PageRef]:

@@ -49,7 +49,7 @@ class PostgresBuckets:
         cost = max(timedelta(seconds=1 / per_second), timedelta.resolution)
         times = {"cost": cost, "patience": cost * (burst - 1), "whole": cost * burst}
         with translated(), at_once(self._engine) as connection:
-            [(granted, until_full)] = connection.execute(_TAKE, {"client_id": client_id, **times})
+            [(granted, until_full)] = connection.execute(_TAKE, {"client_id": client_id, **times}, prepare=True)
         return _taken(granted, until_full, cost, burst)
 
 

@@ -15,6 +15,7 @@ from ocr_pipeline.adapters.postgres.bulk_figures import PostgresBulkFigures
 from ocr_pipeline.adapters.postgres.bulk_items import PostgresBulkItems
 from ocr_pipeline.adapters.postgres.bulk_runs import PostgresBulkRuns
 from ocr_pipeline.adapters.postgres.clients import PostgresClients
+from ocr_pipeline.adapters.postgres.data_keys import PostgresDataKeys
 from ocr_pipeline.adapters.postgres.documents import PostgresDocuments
 from ocr_pipeline.adapters.postgres.failures import translated
 from ocr_pipeline.adapters.postgres.idempotency import PostgresIdempotency
@@ -78,7 +79,7 @@ class PostgresUnitOfWork:
     ) -> None:
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            transaction.close()
+            transaction.close(interrupted=kind is not None)
 
     def commit(self) -> None:
         """Make everything since entering durable."""
@@ -158,6 +159,11 @@ class PostgresUnitOfWork:
     def bulk_figures(self) -> PostgresBulkFigures:
         """Figures of bulk runs."""
         return PostgresBulkFigures(self._current)
+
+    @property
+    def data_keys(self) -> PostgresDataKeys:
+        """The wrapped keys of all owners."""
+        return PostgresDataKeys(self._current)
 
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
         """Counts over all documents, or over the given ones; every state is named, also where there is none."""

@@ -103,7 +103,7 @@ def page_to_row(page: Page) -> Row:
     }
 
 
-def page_from_row(row: RowMapping) -> Page:
+def page_from_row(row: RowMapping | Row) -> Page:
     """The page of a row of `pages`."""
     return Page(
         ref=PageRef(DocumentId(row["document_id"]), row["number"]),

@@ -1,13 +1,9 @@
 """The tables of the pipeline. Alembic owns the schema (`migrations/`); a test holds both to each other.
 
-Columns named `*ciphertext*`, `name`, `reference`, `callback`, `text`, `text_layer` and `correction` hold sealed bytes;
-nothing else here comes from a document's content.
+Nothing here comes from a document's content but what is `sealed`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from enum import StrEnum
 
 from sqlalchemy import (
     ARRAY,
@@ -15,12 +11,10 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -30,21 +24,11 @@ from sqlalchemy import (
     text,
 )
 
+from ocr_pipeline.adapters.postgres.columns import digest, moment, one_of, sealed, wrapped_key
 from ocr_pipeline.domain.documents import DocumentKind, DocumentState, MediaType
 from ocr_pipeline.domain.pages import PageState
 from ocr_pipeline.domain.review import Resolution
-
-
-def one_of(column: str, values: Iterable[StrEnum], name: str) -> CheckConstraint:
-    """The constraint that a column holds one of these."""
-    known = ", ".join(f"'{value.value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({known})", name=name)
-
-
-def moment(name: str, *, nullable: bool = False) -> Column[object]:
-    """A column that holds a moment."""
-    return Column(name, DateTime(timezone=True), nullable=nullable)
-
+from ocr_pipeline.domain.sealing import KeyOwnerKind, Purpose
 
 metadata = MetaData()
 
@@ -58,11 +42,10 @@ documents = Table(
     moment("received_at"),
     moment("updated_at"),
     Column("size", BigInteger, nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),
+    digest("fingerprint"),
     Column("media_type", Text, nullable=False),
-    Column("name", LargeBinary),
-    Column("key_id", Text),
-    Column("key_ciphertext", LargeBinary),
+    sealed("name", Purpose.NAME, KeyOwnerKind.DOCUMENT),
+    *wrapped_key(nullable=True),
     Column("reason", Text),
     Column("limit_broken", Text),
     Column("page_count", Integer),
@@ -70,11 +53,11 @@ documents = Table(
     moment("dispatched_at", nullable=True),
     Column("kind", Text, nullable=False),
     moment("deadline", nullable=True),
-    Column("reference", LargeBinary),
-    Column("callback", LargeBinary),
+    sealed("reference", Purpose.REFERENCE, KeyOwnerKind.DOCUMENT),
+    sealed("callback", Purpose.CALLBACK, KeyOwnerKind.DOCUMENT),
     Column("fresh", Boolean, nullable=False),
     Column("audit_sequence", BigInteger, nullable=False),
-    Column("audit_head", LargeBinary, nullable=False),
+    digest("audit_head"),
     PrimaryKeyConstraint("id", name="documents_pkey"),
     CheckConstraint("priority BETWEEN 0 AND 2", name="documents_priority_known"),
     one_of("state", DocumentState, "documents_state_known"),
@@ -88,7 +71,8 @@ documents = Table(
     ),
     CheckConstraint("audit_sequence >= 0 AND octet_length(audit_head) = 32", name="documents_audit_head_whole"),
     Index("documents_by_state", "state", "id"),
-    Index("documents_by_client", "client_id", "id"),
+    # Lists are in order of id; what they leave out is told by the columns behind it, without a look at the rows.
+    Index("documents_by_client", "client_id", "id", "state", "kind", "priority", "received_at"),
     Index(
         "documents_by_fingerprint",
         "client_id",
@@ -126,9 +110,9 @@ pages = Table(
     Column("confidence", Double),
     Column("engine", Text),
     Column("seconds", Double),
-    Column("text", LargeBinary),
-    Column("text_layer", LargeBinary),
-    Column("fingerprint", LargeBinary),
+    sealed("text", Purpose.PAGE_TEXT, KeyOwnerKind.DOCUMENT),
+    sealed("text_layer", Purpose.TEXT_LAYER, KeyOwnerKind.DOCUMENT),
+    digest("fingerprint", nullable=True),
     Column("known", Boolean, nullable=False),
     PrimaryKeyConstraint("document_id", "number", name="pages_pkey"),
     ForeignKeyConstraint(["document_id"], ["documents.id"], name="pages_document_fkey"),
@@ -158,7 +142,7 @@ review_items = Table(
     moment("resolved_at", nullable=True),
     Column("resolved_by", Text),
     Column("cer", Double),
-    Column("correction", LargeBinary),
+    sealed("correction", Purpose.CORRECTION, KeyOwnerKind.DOCUMENT),
     PrimaryKeyConstraint("id", name="review_items_pkey"),
     ForeignKeyConstraint(
         ["document_id", "page_number"], ["pages.document_id", "pages.number"], name="review_items_page_fkey"
@@ -189,8 +173,8 @@ audit_events = Table(
     Column("actor", Text, nullable=False),
     Column("page", Integer),
     Column("details", Text, nullable=False),
-    Column("previous", LargeBinary, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
+    digest("previous"),
+    digest("hash"),
     PrimaryKeyConstraint(
         "document_id",
         "sequence",

@@ -1,20 +1,22 @@
 """One database transaction: runs statements, translates failures, knows which documents it holds.
 
-A statement comes as SQLAlchemy's expression; or, where every request runs it, as plain SQL with named places
-(`%(name)s`) that goes straight to psycopg. Building, keying and compiling an expression and wrapping its result costs
-this process several times as much as asking and answering.
+A statement comes as SQLAlchemy's expression; or, where every request or every page runs it, as plain SQL with named
+places (`%(name)s`, see `statements`) that goes straight to psycopg. Building, keying and compiling an expression and
+wrapping its result costs this process several times as much as asking and answering. Plain SQL finds rows by whole
+keys, so its plan is made once and kept prepared; an expression is planned for its values, and for tables as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from sqlalchemy import Connection, CursorResult, Executable, RowMapping, Table
+from sqlalchemy import Connection, CursorResult, Executable, RowMapping
+from sqlalchemy.exc import SQLAlchemyError
 
 from ocr_pipeline.adapters.postgres.failures import translated
 from ocr_pipeline.adapters.postgres.rows import Row
@@ -31,46 +33,68 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._held: dict[DocumentId, ChainHead] = {}
+        self._changed = False
 
     def all(self, statement: Executable) -> Sequence[RowMapping]:
         """Every row."""
+        self._changed |= not statement.is_select
         with translated():
             return self._connection.execute(statement).mappings().all()
 
     def first(self, statement: Executable) -> RowMapping | None:
         """The first row, or None."""
+        self._changed |= not statement.is_select
         with translated():
             return self._connection.execute(statement).mappings().first()
 
     def run(self, statement: Executable, rows: Sequence[Row] | None = None) -> int:
         """Run for its effect; returns how many rows it touched."""
+        self._changed = True
         with translated():
             result: CursorResult[Any] = self._connection.execute(statement, rows)
             return result.rowcount
 
     def first_of(self, sql: str, values: Mapping[str, object]) -> Row | None:
-        """The first row that plain SQL gives, or None."""
+        """The first row that plain SQL finds, or None. It changes nothing."""
         with translated(), self._driver() as driver:
-            return driver.execute(sql, values).fetchone()
+            return driver.execute(sql, values, prepare=True).fetchone()
+
+    def all_of(self, sql: str, values: Mapping[str, object]) -> list[Row]:
+        """Every row that plain SQL finds. It changes nothing."""
+        with translated(), self._driver() as driver:
+            return driver.execute(sql, values, prepare=True).fetchall()
 
     def run_plain(self, sql: str, values: Mapping[str, object]) -> int:
         """Run plain SQL for its effect; returns how many rows it touched."""
+        self._changed = True
         with translated(), self._driver() as driver:
-            return driver.execute(sql, values).rowcount
+            return driver.execute(sql, values, prepare=True).rowcount
 
     def insert_new(self, sql: str, row: Mapping[str, object]) -> None:
         """Run an `insertion` of one row. After a Conflict the transaction goes on as if nothing had been tried."""
         if not self.run_plain(sql, row):
             raise Conflict("a record like this exists already")
 
+    def insert_all_new(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run an `insertion` of all rows or none. After a Conflict the transaction goes on, as above."""
+        if len(rows) == 1:
+            self.insert_new(sql, rows[0])
+            return
+        self._changed = True
+        with translated(), self._connection.begin_nested(), self._driver() as driver:
+            driver.executemany(sql, rows)
+            if driver.rowcount < len(rows):
+                raise Conflict("a record like one of these exists already")
+
     def insert(self, statement: Executable, rows: Sequence[Row]) -> None:
         """Insert all rows or none. After a Conflict the transaction goes on as if nothing had been tried."""
+        self._changed = True
         with translated(), self._connection.begin_nested():
             self._connection.execute(statement, rows)
 
     def take_turns(self, purpose: str, *name: str | bytes) -> None:
         """Wait until no other transaction has the name, and have it until the end, by an advisory lock."""
-        self.run_plain(_TURN, {"number": _lock_number(purpose, *name)})
+        self.first_of(_TURN, {"number": _lock_number(purpose, *name)})
 
     def hold(self, document_id: DocumentId, head: ChainHead) -> None:
         """Note that this transaction holds the document's row, and where its audit chain ends."""
@@ -91,10 +115,18 @@ class Transaction:
         with translated():
             self._connection.commit()
         self._held.clear()
+        self._changed = False
 
-    def close(self) -> None:
-        """Undo what was not committed and give the connection back."""
+    def close(self, *, interrupted: bool) -> None:
+        """Undo what was not committed and give the connection back.
+
+        After a rollback psycopg has the server forget all that it keeps prepared on the connection. So a transaction
+        that only asked is committed, unless something `interrupted` it.
+        """
         with translated():
+            if not (self._changed or interrupted):
+                with suppress(SQLAlchemyError):  # the answers are here, though the connection be lost by now
+                    self._connection.commit()
             self._connection.close()
 
     @contextmanager
@@ -111,13 +143,6 @@ class Transaction:
             if connection.closed:
                 self._connection.invalidate(error)
             raise
-
-
-def insertion(table: Table) -> str:
-    """Plain SQL that inserts one row with all columns, unless it would be in conflict with another row."""
-    names = [column.name for column in table.columns]
-    places = ", ".join(f"%({name})s" for name in names)
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def _lock_number(*name: str | bytes) -> int:

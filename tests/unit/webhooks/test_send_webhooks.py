@@ -12,7 +12,6 @@ from standardwebhooks import WebhookVerificationError
 
 from ocr_pipeline.domain.errors import KeyUnavailable
 from ocr_pipeline.domain.webhooks import DELAYS
-from ocr_pipeline.operations.erase import EraseDocument
 from ocr_pipeline.operations.notify import Notified
 from tests.unit.webhooks.outbox import ADDRESS, TIMEOUT, FakeSender, cancelled, fails, outbox, sweep_of
 from tests.unit.world import CLIENT, World
@@ -113,7 +112,7 @@ def test_after_the_last_wait_a_webhook_is_abandoned() -> None:
 def test_the_webhook_of_an_erased_document_is_abandoned_unsent() -> None:
     world, sender = World(), FakeSender()
     document_id = cancelled(world)
-    EraseDocument(world.records, world.store, world.clock)(document_id, actor="kim")
+    world.erase(document_id, actor="kim")
     assert sweep_of(world, sender)() == Notified(abandoned=1)
     assert sender.sent == []
     webhook, (delivery,) = outbox(world, document_id)
