@@ -1,4 +1,4 @@
-"""A PostgreSQL for the tests, a fresh database for each test that asks, records of each kind, and rows to put in them.
+"""A PostgreSQL for the tests, an empty database for each test that asks, records of each kind, and rows to put in them.
 
 The server is the one that OCR_TEST_POSTGRES_URL names (a role on it may create databases), else a private one that
 lives as long as the test session.
@@ -9,14 +9,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import URL, make_url
 
 from ocr_pipeline.adapters.memory.records import MemoryRecords
@@ -32,39 +29,12 @@ from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.domain.review import ReviewItem
 from ocr_pipeline.domain.sealing import WrappedKey
 from ocr_pipeline.ports.records import Records
+from tests.postgres_databases import EmptyDatabases, TestServer
 
 OpenRecords = Callable[..., Records]
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _ARRIVALS = itertools.count(1_770_000_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class TestServer:
-    """A server on which databases may be made."""
-
-    __test__ = False
-
-    admin: URL
-
-    def connect(self, database: str | None = None) -> psycopg.Connection[tuple[Any, ...]]:
-        address = self.admin if database is None else self.admin.set(database=database)
-        return psycopg.connect(
-            address.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
-        )
-
-    def create(self, template: str = "template0") -> URL:
-        name = f"ocr_test_{uuid4().hex}"
-        with self.connect() as connection:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-            )
-        return self.admin.set(database=name)
-
-    def drop(self, url: URL) -> None:
-        with self.connect() as connection:
-            name = sql.Identifier(url.database or "")
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +57,14 @@ def migrated_template(postgres_server: TestServer) -> Iterator[str]:
     postgres_server.drop(url)
 
 
+@pytest.fixture(scope="session")
+def migrated_databases(postgres_server: TestServer, migrated_template: str) -> Iterator[EmptyDatabases]:
+    """Databases at the newest schema without any row."""
+    databases = EmptyDatabases(postgres_server, migrated_template)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
 def empty_database(postgres_server: TestServer) -> Iterator[URL]:
     """A database without any table, gone after the test."""
@@ -96,11 +74,11 @@ def empty_database(postgres_server: TestServer) -> Iterator[URL]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: TestServer, migrated_template: str) -> Iterator[URL]:
-    """A database at the newest schema without any row, gone after the test."""
-    url = postgres_server.create(migrated_template)
+def postgres_url(migrated_databases: EmptyDatabases) -> Iterator[URL]:
+    """A database at the newest schema without any row, for one test at a time."""
+    url = migrated_databases.take()
     yield url
-    postgres_server.drop(url)
+    migrated_databases.give_back(url)
 
 
 @pytest.fixture

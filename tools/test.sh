@@ -1,28 +1,40 @@
 #!/usr/bin/env bash
-# Every test, in two lanes side by side, for half of them wait more than they compute. The services are started once and
-# stopped at the end; the second lane has a broker of its own, as a test empties the broker that it is given.
+# Every test, in three lanes side by side, for most of them wait more than they compute, and the units only compute. The
+# services are started once and stopped at the end; each lane that empties a broker has one of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
 [ -d .runtime/tessdata ] && export TESSDATA_PREFIX="$PWD/.runtime/tessdata"
 
+told=$(mktemp -d)
+others=()
+finish() {
+    [ ${#others[@]} = 0 ] || kill "${others[@]}" 2>/dev/null || true
+    "$python" tools/services.py down
+    rm -rf "$told"
+}
+trap finish EXIT
 "$python" tools/services.py up
-told=$(mktemp)
-trap 'kill %1 2>/dev/null || true; "$python" tools/services.py down; rm -f "$told"' EXIT
 set -a
 # shellcheck disable=SC1091 # written by the line above
 . .runtime/services/services.env
 OCR_TEST_REQUIRE_SERVICES=1
 set +a
 
+units=(tests/unit tests/properties)
+whole=(tests/e2e tests/faults)
+
 # A test that hangs ends the run: an interrupted property test would be tried again and again.
-second="tests/unit tests/properties tests/e2e tests/faults"
-# shellcheck disable=SC2086 # a list of folders
-env -u OCR_TEST_AMQP_URL "$python" -m pytest -q -o timeout_method=thread $second "$@" >"$told" 2>&1 &
+env -u OCR_TEST_AMQP_URL "$python" -m pytest -q -o timeout_method=thread "${units[@]}" "$@" >"$told/units" 2>&1 &
+others+=($!)
+env -u OCR_TEST_AMQP_URL "$python" -m pytest -q "${whole[@]}" "$@" >"$told/whole" 2>&1 &
+others+=($!)
 
 failed=0
-# shellcheck disable=SC2046 # the same
-"$python" -m pytest -q tests $(printf -- '--ignore=%s ' $second tests/vllm) "$@" || failed=$?
-wait %1 || failed=$?
-cat "$told"
+"$python" -m pytest -q tests "${units[@]/#/--ignore=}" "${whole[@]/#/--ignore=}" --ignore=tests/vllm "$@" || failed=$?
+for lane in "${others[@]}"; do
+    wait "$lane" || failed=$?
+done
+others=()
+cat "$told/units" "$told/whole"
 exit "$failed"
