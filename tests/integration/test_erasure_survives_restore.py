@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
-from tests.integration.test_deploy_backup import Site, site_at
+from tests.deployed_site import Site, site_at
 from tests.postgres_databases import TestServer
 from tests.worker_harness import ROOT
 
