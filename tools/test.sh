@@ -21,7 +21,7 @@ set -a
 OCR_TEST_REQUIRE_SERVICES=1
 set +a
 
-parts=(tests/unit tests/properties tests/contract tests/browser)
+parts=(tests/unit tests/properties tests/contract tests/browser tests/restore)
 whole=(tests/e2e tests/faults)
 
 # A test that hangs ends the run: an interrupted property test would be tried again and again.

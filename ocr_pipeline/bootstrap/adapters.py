@@ -67,8 +67,13 @@ def key_provider(settings: Settings, stack: ExitStack) -> KeyProvider:
     """What wraps data keys. A key file is made at first use by an embedded pipeline, and only there."""
     keys = settings.keys
     if keys.provider == "file":
-        if not settings.key_file.exists() and settings.embedded:
-            return create_key_file(settings)
+        if settings.embedded and not settings.key_file.exists():
+            try:
+                return create_key_file(settings)
+            except ConfigurationError:
+                if not settings.key_file.exists():
+                    raise
+                # Another process was quicker: those are the keys.
         return LocalFileKeyProvider(settings.key_file)
     if keys.kms_key_id is None or keys.kms_fingerprint_key_id is None:
         raise ConfigurationError("keys.kms_key_id and keys.kms_fingerprint_key_id must be set")
@@ -84,7 +89,6 @@ def create_key_file(settings: Settings) -> LocalFileKeyProvider:
     """A new key file. Raises ConfigurationError where there is one already, or another provider is set."""
     if settings.keys.provider != "file":
         raise ConfigurationError("keys.provider is not `file`: the keys are made where they are kept")
-    settings.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalFileKeyProvider.create(settings.key_file)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
 
-from ocr_pipeline import __version__
+from ocr_pipeline import __version__, logs
 from ocr_pipeline.adapters.clock import RandomIds
+from ocr_pipeline.domain.errors import PipelineError
 from ocr_pipeline.gateway import changes, docs, events, health, object_events, results, submit
 from ocr_pipeline.gateway.openapi import describe
 from ocr_pipeline.gateway.operations import routes as operations
@@ -26,6 +27,8 @@ from ocr_pipeline.gateway.telemetry import GatewayMetrics, Telemetry
 _THREADS = 40
 """Requests that wait for the database or the store at once; the others wait for a thread."""
 
+_LOG = logs.get(__name__)
+
 Opening = Callable[[GatewayMetrics], AbstractContextManager[Service]]
 
 
@@ -36,10 +39,12 @@ def create(opening: Opening) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "gateway"))
-        async with contextmanager_in_threadpool(opening(metrics)) as service:
+        async with AsyncExitStack() as stack:
+            with _told():
+                service = await stack.enter_async_context(contextmanager_in_threadpool(opening(metrics)))
             app.state.service = service
-            async with service.watch.running():
-                yield
+            await stack.enter_async_context(service.watch.running())
+            yield
 
     app = FastAPI(
         title="OCR pipeline",
@@ -57,6 +62,19 @@ def create(opening: Opening) -> FastAPI:
     install(app)
     describe(app, __version__)
     return app
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say why the gateway does not start: the server itself says only that it does not."""
+    try:
+        yield
+    except PipelineError as error:
+        _LOG.error("the gateway cannot start", code=error.code, problem=str(error))
+        raise
+    except Exception as error:
+        _LOG.error("the gateway cannot start", exc_info=error)
+        raise
 
 
 async def _describe_problem(code: str, request: Request) -> HTMLResponse:
