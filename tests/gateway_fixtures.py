@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, Ma
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import line_page
+from tests.waiting import until
 
 SAID = "Amlodipine 5 mg once daily"
 
@@ -121,7 +121,7 @@ def serving(folder: Path, url: URL, monkeypatch: pytest.MonkeyPatch, changes: di
     thread = threading.Thread(target=server.run, name="gateway")
     thread.start()
     try:
-        _wait_for(lambda: server.started or not thread.is_alive())
+        until(lambda: server.started or not thread.is_alive(), "the gateway to start", every=0.01)
         assert server.started, "the gateway did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
         yield Gateway(f"http://127.0.0.1:{port}", app.state.service, engine)
@@ -130,10 +130,3 @@ def serving(folder: Path, url: URL, monkeypatch: pytest.MonkeyPatch, changes: di
         server.should_exit = True
         thread.join(60)
         assert not thread.is_alive(), "the gateway did not stop"
-
-
-def _wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
