@@ -222,25 +222,28 @@ def test_a_fault_of_ours_is_told_by_its_id_alone(gateway: Gateway, monkeypatch: 
 def test_readiness_is_told_while_a_service_hangs(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     health, hanging = gateway.service.health, threading.Event()
     monkeypatch.setattr(health, "_patience", 0.2)
-    monkeypatch.setattr(health._checks["store"], "_check", lambda: hanging.wait(60) and None)
+    monkeypatch.setattr(health._checks["store"], "_check", lambda: hanging.wait() and None)
     try:
         with gateway.anybody() as client, ThreadPoolExecutor(8) as threads:
             health._looked = None
             answers = list(threads.map(lambda _: client.get("/health/ready"), range(8)))
-            health._looked = None
-            answers.append(client.get("/health/ready"))
             assert {answer.status_code for answer in answers} == {503}
-            assert all(answer.json()["checks"]["store"] == "no_answer" for answer in answers)
-            assert all(answer.json()["checks"]["database"] == "ok" for answer in answers)
-        assert sum(thread.name == "health" for thread in threading.enumerate()) == 1
+            assert {answer.json()["checks"]["store"] for answer in answers} == {"no_answer"}
+            # The other services are real, and a busy machine lets them be late for so little patience.
+            until(lambda: _checked_anew(gateway)["database"] == "ok", "the database's own answer")
+            assert _checked_anew(gateway)["store"] == "no_answer"
+        until(
+            lambda: sum(thread.name == "health" for thread in threading.enumerate()) == 1, "the one thread that hangs"
+        )
     finally:
         hanging.set()
-    until(lambda: _ready_again(gateway), "a gateway that is ready again")
+    until(lambda: set(_checked_anew(gateway).values()) == {"ok"}, "a gateway that is ready again")
 
 
-def _ready_again(gateway: Gateway) -> bool:
+def _checked_anew(gateway: Gateway) -> dict[str, str]:
     gateway.service.health._looked = None
-    return httpx.get(f"{gateway.url}/health/ready", trust_env=False).status_code == 200
+    checks: dict[str, str] = httpx.get(f"{gateway.url}/health/ready", trust_env=False).json()["checks"]
+    return checks
 
 
 def test_a_service_that_fails_is_told_by_its_code(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
