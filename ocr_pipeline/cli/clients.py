@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from ocr_pipeline.bootstrap import Application
+from ocr_pipeline.cli import webhook_secrets
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
 from ocr_pipeline.cli.exits import Exit
 from ocr_pipeline.cli.session import session_of
+from ocr_pipeline.cli.webhook_secrets import NameArgument
 from ocr_pipeline.domain.access import AccessEvent
 from ocr_pipeline.domain.clients import ApiKey, Client, Role
 from ocr_pipeline.domain.ids import ClientId, KeyId
@@ -20,7 +22,6 @@ from ocr_pipeline.signing import encode_secret
 
 _SHOWN_ONCE = "The secret is shown this once: keep it where the client keeps its passwords."
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The id of a client, such as hospital-a.")]
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The id of a key, such as ock_....")]
 RoleOption = Annotated[
     list[Role] | None, typer.Option("--role", help="What it may do; say it again for a further role.")
@@ -45,7 +46,7 @@ def build() -> typer.Typer:
     app.command("list")(list_clients)
     for command in (create, change, disable, enable, history):
         app.command()(command)
-    app.command("webhook-secret")(webhook_secret)
+    webhook_secrets.register(app)
     keys = typer.Typer(no_args_is_help=True, help="The keys that clients sign their requests with.")
     keys.command("create")(create_key)
     keys.command("rotate")(rotate_key)
@@ -152,13 +153,6 @@ def history(context: typer.Context, name: NameArgument, as_json: JsonOption = Fa
     if told.broken_at is not None:
         printer.remark(f"the log does not hold from entry {told.broken_at} on")
         raise typer.Exit(Exit.NOT_INTACT)
-
-
-def webhook_secret(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
-    """Print what a client checks the signatures of webhooks with. It is the same each time."""
-    with session_of(context).open() as app:
-        secret = _keys(context, app).webhook_secret(ClientId(name))
-    Printer(as_json=as_json).answer({"client_id": name, "webhook_secret": secret}, secret)
 
 
 def create_key(

@@ -15,7 +15,7 @@ from ocr_pipeline.domain.ids import ClientId
 
 
 class AccessKind(StrEnum):
-    """What can happen to a client and its keys."""
+    """What can happen to a client, its keys and its webhook secrets."""
 
     CLIENT_CREATED = "client_created"
     CLIENT_CHANGED = "client_changed"
@@ -24,6 +24,8 @@ class AccessKind(StrEnum):
     KEY_CREATED = "key_created"
     KEY_ENDING = "key_ending"
     KEY_REVOKED = "key_revoked"
+    SECRET_CREATED = "secret_created"  # noqa: S105 - what happened
+    SECRET_ENDING = "secret_ending"  # noqa: S105 - as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Clients of the front door: who they are, what they may do and how much, and the keys they sign with."""
+"""Clients of the front door: who they are, what they may do and how much, and the secrets they share with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from ocr_pipeline.domain.ids import ClientId, KeyId
+from ocr_pipeline.domain.ids import ClientId, KeyId, SecretId
+
+FIRST_SECRET = SecretId("first")
+"""The webhook secret that every client begins with: it needs no row until another takes its place."""
 
 
 class Role(StrEnum):
@@ -52,3 +55,16 @@ class ApiKey:
     def usable(self, at: datetime) -> bool:
         """Whether it may sign at that time."""
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """A secret that webhooks to a client are signed with; as of a key, only its id is kept. The newest has no end."""
+
+    id: SecretId
+    client_id: ClientId
+    expires_at: datetime | None = None
+
+    def usable(self, at: datetime) -> bool:
+        """Whether webhooks are signed with it at that time."""
+        return self.expires_at is None or at < self.expires_at

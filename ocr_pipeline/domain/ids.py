@@ -11,6 +11,7 @@ DocumentId = NewType("DocumentId", UUID)
 ReviewId = NewType("ReviewId", UUID)
 ClientId = NewType("ClientId", str)
 KeyId = NewType("KeyId", str)
+SecretId = NewType("SecretId", str)
 WebhookId = NewType("WebhookId", UUID)
 
 ERASURE_NOTES = "erasures/"

@@ -45,6 +45,11 @@ class Webhook:
     delivered_at: datetime | None = None
     abandoned_at: datetime | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to arrive, or to be given up."""
+        return self.delivered_at is None and self.abandoned_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

@@ -1,4 +1,4 @@
-"""Who may use the front door: clients, the keys they sign with, and the secrets that belong to both.
+"""Who may use the front door: clients, and the keys they sign with.
 
 No secret is stored. A key's secret is derived from the key provider's secret for its client and from the key's id, so
 it exists for as long as the key provider does, and revoking is a matter of the key's row alone.
@@ -148,7 +148,7 @@ class ManageClients:
 
 
 class ManageKeys:
-    """Makes, rotates, revokes and lists the keys of clients, and derives their webhook secrets.
+    """Makes, rotates, revokes and lists the keys of clients.
 
     `entropy` gives so many random bytes. What derives a secret raises KeyUnavailable where the key provider is away,
     and then changes nothing.
@@ -199,15 +199,6 @@ class ManageKeys:
             uow.clients.get(client_id)
             return uow.clients.keys_of(client_id)
 
-    def webhook_secret(self, client_id: ClientId) -> str:
-        """What a client checks webhooks with: `whsec_` and base64 of 32 bytes, as Standard Webhooks has it.
-
-        Raises NotFound.
-        """
-        with self._records() as uow:
-            uow.clients.get(client_id)
-        return "whsec_" + base64.b64encode(webhook_secret(self._vault, client_id)).decode()
-
     def _issue(
         self, client_id: ClientId, lifetime: timedelta | None, leave: Callable[[ApiKey, datetime], ApiKey]
     ) -> IssuedKey:
@@ -245,11 +236,6 @@ class ManageKeys:
 def key_secret(vault: Vault, key: ApiKey) -> bytes:
     """The secret (32 bytes) of a key, bound to its id and its client. Raises KeyUnavailable."""
     return vault.secret(key.client_id, f"api-key/{key.id}")
-
-
-def webhook_secret(vault: Vault, client_id: ClientId) -> bytes:
-    """The secret (32 bytes) by which a client knows that a webhook is ours. Raises KeyUnavailable."""
-    return vault.secret(client_id, "webhook")
 
 
 def _described(client: Client) -> tuple[tuple[str, Detail], ...]:

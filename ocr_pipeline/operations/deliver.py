@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
+from ocr_pipeline.domain.clients import WebhookSecret
 from ocr_pipeline.domain.documents import Document
 from ocr_pipeline.domain.errors import DecryptionFailed, DeliveryFailed, KeyMissing
 from ocr_pipeline.domain.sealing import Place, Purpose
 from ocr_pipeline.domain.webhooks import DELAYS, Delivery, Webhook, delay_after
-from ocr_pipeline.operations.access import webhook_secret
 from ocr_pipeline.operations.webhook_message import SignedMessage, sign_message
+from ocr_pipeline.operations.webhook_secrets import derive_secret, usable_secrets
 from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.records import Progress, Records, UnitOfWork
 from ocr_pipeline.ports.vault import Vault
@@ -38,11 +39,12 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A try that may go ahead: the webhook with its lease made new, its document, and how far that is."""
+    """A try that may go ahead: the webhook with its lease made new, its document, how far that is, and who signs."""
 
     webhook: Webhook
     document: Document
     progress: Progress
+    secrets: list[WebhookSecret]
     at: datetime
 
 
@@ -88,8 +90,10 @@ class DeliverWebhook:
             return self._abandon(begun, error.code)
         if address in silent:
             return self._put_off(begun)
-        secret = webhook_secret(self._vault, webhook.client_id)
-        delivery = self._send(begun, address, sign_message(begun.webhook, begun.progress, secret, at=begun.at))
+        message = self._signed(begun)
+        if not self._may_go_out(begun):
+            return Outcome.PUT_OFF
+        delivery = self._send(begun, address, message)
         if delivery.error == "timeout":
             silent.note(address)
         return self._record(begun, delivery)
@@ -107,8 +111,9 @@ class DeliverWebhook:
             held = replace(held, not_before=not_before)
             uow.webhooks.save(held)
             progress = uow.progress([document.id])[document.id]
+            secrets = usable_secrets(uow, held.client_id, now)
             uow.commit()
-        return _Begun(held, document, progress, now) if earlier is None else None
+        return _Begun(held, document, progress, secrets, now) if earlier is None else None
 
     def _address(self, document: Document) -> str:
         """Where the message goes. Raises KeyMissing once the document was erased."""
@@ -116,6 +121,15 @@ class DeliverWebhook:
             raise KeyMissing("the document was erased")
         place = Place(document.id, Purpose.CALLBACK)
         return self._vault.open(document.usable_key(), place, document.callback).decode()
+
+    def _signed(self, begun: _Begun) -> SignedMessage:
+        secrets = [derive_secret(self._vault, secret) for secret in begun.secrets]
+        return sign_message(begun.webhook, begun.progress, secrets, at=begun.at)
+
+    def _may_go_out(self, begun: _Begun) -> bool:
+        """A last look: the key provider may have taken its time, and the document have been erased meanwhile."""
+        with self._records() as uow:
+            return uow.webhooks.get(begun.webhook.id) == begun.webhook
 
     def _send(self, begun: _Begun, address: str, message: SignedMessage) -> Delivery:
         start = self._clock.monotonic()
@@ -160,7 +174,7 @@ class DeliverWebhook:
         with self._records() as uow:
             uow.documents.lock(webhook.document_id)
             kept = uow.webhooks.get(webhook.id)
-            if kept == begun.webhook or (_is_open(kept) and webhook.delivered_at is not None):
+            if kept == begun.webhook or (kept.is_open and webhook.delivered_at is not None):
                 uow.webhooks.save(webhook)
             if delivery is not None:
                 uow.webhooks.log(delivery)
@@ -172,13 +186,9 @@ def _earlier(uow: UnitOfWork, webhook: Webhook) -> Webhook | None:
     for other in uow.webhooks.of_document(webhook.document_id):
         if other.id == webhook.id:
             return None
-        if _is_open(other):
+        if other.is_open:
             return other
     return None
-
-
-def _is_open(webhook: Webhook) -> bool:
-    return webhook.delivered_at is None and webhook.abandoned_at is None
 
 
 def _jitter(webhook: Webhook) -> float:

@@ -9,6 +9,7 @@ from ocr_pipeline.domain.audit import AuditEntry, AuditKind, canonical_moment
 from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.ids import DocumentId, document_prefix
 from ocr_pipeline.domain.review import Resolution
+from ocr_pipeline.flow.announce import fall_silent
 from ocr_pipeline.operations.erasure_notes import ErasureNote, ErasureNotes
 from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.objects import ObjectStore
@@ -62,6 +63,7 @@ def _clear(uow: UnitOfWork, document: Document, *, at: datetime, actor: str) -> 
             updated_at=at,
         )
     )
+    fall_silent(uow, document, at=at)
     uow.known_pages.forget(document.id)
     uow.bulk_items.forget_names(document.id)
     for page in uow.pages.of_document(document.id):

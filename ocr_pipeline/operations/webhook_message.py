@@ -1,8 +1,9 @@
-"""The message that a webhook carries: ids and states, nothing of the document, under the client's signature."""
+"""The message that a webhook carries: ids and states, nothing of the document, under signatures for the client."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,8 +21,10 @@ class SignedMessage:
     body: bytes
 
 
-def sign_message(webhook: Webhook, progress: Progress, secret: bytes, *, at: datetime) -> SignedMessage:
+def sign_message(webhook: Webhook, progress: Progress, secrets: Sequence[bytes], *, at: datetime) -> SignedMessage:
     """The message of a webhook, signed at a time (aware, in UTC) as Standard Webhooks v1 (HMAC-SHA256) says.
+
+    It bears one signature for each secret; a receiver is content with any one that it can check.
 
     `type` and `timestamp` tell what happened and when; `data` tells how the document stands now, which after a failed
     try may be further on.
@@ -43,6 +46,8 @@ def sign_message(webhook: Webhook, progress: Progress, secret: bytes, *, at: dat
         "user-agent": "ocr-pipeline",
         "webhook-id": str(webhook.id),
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Signer(secret).sign(str(webhook.id), at.astimezone(UTC), body),
+        "webhook-signature": " ".join(
+            Signer(secret).sign(str(webhook.id), at.astimezone(UTC), body) for secret in secrets
+        ),
     }
     return SignedMessage(headers, body.encode())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,12 +22,13 @@ from ocr_pipeline.adapters.postgres.records import PostgresRecords
 from ocr_pipeline.adapters.postgres.rows import document_to_row, page_to_row
 from ocr_pipeline.adapters.postgres.schema import metadata
 from ocr_pipeline.adapters.postgres.tables import audit_events, documents, pages, review_items
+from ocr_pipeline.domain.access import AccessEntry, AccessKind, verify
 from ocr_pipeline.domain.audit import GENESIS
 from ocr_pipeline.domain.bulk import RunEvent, Segment
-from ocr_pipeline.domain.clients import ApiKey, Client, Role
+from ocr_pipeline.domain.clients import ApiKey, Client, Role, WebhookSecret
 from ocr_pipeline.domain.documents import Document, DocumentKind, DocumentState
 from ocr_pipeline.domain.errors import ConfigurationError, DatabaseUnavailable, IntegrityError
-from ocr_pipeline.domain.ids import KeyId, WebhookId
+from ocr_pipeline.domain.ids import KeyId, SecretId, WebhookId
 from ocr_pipeline.domain.sealing import WrappedKey
 from ocr_pipeline.domain.triggers import EventId, HeldEvent, Listing, SourceObject
 from ocr_pipeline.domain.webhooks import Delivery, Webhook, WebhookEvent
@@ -37,6 +36,7 @@ from ocr_pipeline.ports.idempotency import Remembered
 from ocr_pipeline.ports.known_pages import KnownPage
 from tests.bulk_factory import new_item, new_run
 from tests.postgres_fixtures import NOON, new_document, new_document_id, new_entry, new_page, new_review
+from tests.waiting import PATIENCE, until
 from tests.worker_harness import ROOT
 
 MIGRATION_LOCK = 0x6F63_725F_7069_7065
@@ -94,6 +94,8 @@ def put_one_of_each(url: URL) -> None:
         work.audit.append(new_entry(document.id))
         work.clients.add(Client(document.client_id, frozenset({Role.SUBMITTER}), NOON))
         work.clients.add_key(ApiKey(KeyId("key"), document.client_id, NOON))
+        work.clients.put_webhook_secret(WebhookSecret(SecretId("first"), document.client_id))
+        work.access_log.append(AccessEntry(document.client_id, AccessKind.SECRET_CREATED, NOON, "cli"))
         work.idempotency.remember(Remembered(document.client_id, "key", bytes(32), document.id, NOON))
         work.known_pages.add(KnownPage(document.client_id, bytes(32), "engine", page.ref, NOON))
         webhook = Webhook(
@@ -219,6 +221,20 @@ def test_results_from_before_await_the_end_of_documents_that_have_not_ended(empt
     records.close()
 
 
+def test_the_log_of_access_is_whole_after_the_way_back_and_forth(empty_database: URL) -> None:
+    migrate(empty_database)
+    put_one_of_each(empty_database)
+    downgrade(empty_database, "0008")
+    migrate(empty_database)
+    records = PostgresRecords(create_pool(empty_database))
+    with records() as work:
+        (client,) = work.clients.all()
+        events = work.access_log.events(client.id)
+        assert [event.entry.kind for event in events] == [AccessKind.SECRET_CREATED]
+        assert verify(client.id, events, work.access_log.head(client.id)) is None
+    records.close()
+
+
 def test_a_fingerprint_is_whole(postgres_url: URL) -> None:
     document = new_document()
     records = PostgresRecords(create_pool(postgres_url))
@@ -273,10 +289,7 @@ def test_every_constraint_and_index_matches_the_newest_revision(postgres_url: UR
 def test_several_processes_may_migrate_at_once(empty_database: URL) -> None:
     program = "import sys; from ocr_pipeline.adapters.postgres.migrate import migrate; migrate(sys.stdin.readline())"
     starts = [
-        subprocess.Popen(
-            [sys.executable, "-c", program], cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, text=True
-        )
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, text=True) for _ in range(3)
     ]
     with create_engine(empty_database).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -285,12 +298,9 @@ def test_several_processes_may_migrate_at_once(empty_database: URL) -> None:
             start.stdin.write(empty_database.render_as_string(hide_password=False))
             start.stdin.close()
         waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        deadline = time.monotonic() + 60
-        while connection.execute(waiting).scalar() != len(starts):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: connection.execute(waiting).scalar() == len(starts), "all of them to wait")
         connection.invalidate()
-    assert [start.wait(60) for start in starts] == [0, 0, 0]
+    assert [start.wait(PATIENCE) for start in starts] == [0, 0, 0]
     assert "documents" in tables(empty_database)
 
 
@@ -313,7 +323,7 @@ def test_a_migration_does_not_wait_for_ever_for_another(empty_database: URL) -> 
 def test_a_database_at_the_newest_schema_waits_for_nobody(postgres_url: URL) -> None:
     with create_engine(postgres_url).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        migrate(postgres_url, statement_timeout=0.2)
+        migrate(postgres_url, statement_timeout=10)
 
 
 def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:

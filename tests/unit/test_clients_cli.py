@@ -182,6 +182,19 @@ def test_the_webhook_secret_is_that_of_the_client(desk: Desk) -> None:
     assert desk.json("webhook-secret", "clinic-b")["webhook_secret"] != shown
 
 
+def test_a_rotated_webhook_secret_takes_over_from_the_one_before(desk: Desk) -> None:
+    key = desk.json("keys", "create", "hospital-a")["key_id"]
+    old = desk.json("webhook-secret", "hospital-a")
+    rotated = desk.run("rotate-webhook-secret", "hospital-a", "--overlap-hours", "2")
+    shown = desk.json("webhook-secret", "hospital-a")
+    assert shown["webhook_secret"] == rotated.stdout.strip() != old["webhook_secret"]
+    assert rotated.stderr.strip() == f"What came before it signs beside it until {shown['earlier_until']}."
+    left = datetime.fromisoformat(shown["earlier_until"]) - desk.clock.now()
+    assert timedelta(hours=1) < left <= timedelta(hours=2)
+    assert (old["earlier_until"], states(desk)) == (None, {key: "usable"})
+    assert desk.json("rotate-webhook-secret", "hospital-a", "--overlap-hours", "0")["earlier_until"] is None
+
+
 def test_lists_for_people_are_tables(desk: Desk) -> None:
     desk.run("keys", "create", "hospital-a")
     assert desk.run("list").stdout.splitlines()[0].split("\t")[:2] == ["client", "roles"]

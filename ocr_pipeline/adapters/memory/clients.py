@@ -1,15 +1,19 @@
-"""Clients and their keys in memory."""
+"""Clients, their keys and their webhook secrets in memory."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from ocr_pipeline.adapters.memory.transaction import Transaction
-from ocr_pipeline.domain.clients import ApiKey, Client
+from ocr_pipeline.domain.clients import ApiKey, Client, WebhookSecret
 from ocr_pipeline.domain.errors import Conflict, IntegrityError, NotFound
 from ocr_pipeline.domain.ids import ClientId, KeyId
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 class MemoryClients:
-    """Clients, and the keys they sign with."""
+    """Clients, the keys they sign with, and the secrets that webhooks to them are signed with."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -67,6 +71,17 @@ class MemoryClients:
         """Oldest first."""
         found = [row for row in self._transaction.api_keys.rows() if row.client_id == client_id]
         return sorted(found, key=lambda row: (row.created_at, row.id))
+
+    def put_webhook_secret(self, secret: WebhookSecret) -> None:
+        """Write every field. Raises IntegrityError for an unknown client."""
+        if self._transaction.clients.get(secret.client_id) is None:
+            raise IntegrityError("a secret needs its client")
+        self._transaction.webhook_secrets.put((secret.client_id, secret.id), secret)
+
+    def webhook_secrets_of(self, client_id: ClientId) -> list[WebhookSecret]:
+        """The one without an end first, then those that end last."""
+        found = [row for row in self._transaction.webhook_secrets.rows() if row.client_id == client_id]
+        return sorted(found, key=lambda row: row.expires_at or _NEVER, reverse=True)
 
     def _put_key(self, key: ApiKey) -> None:
         if self._transaction.clients.get(key.client_id) is None:

@@ -11,9 +11,9 @@ from uuid import UUID
 from ocr_pipeline.domain.access import AccessEvent
 from ocr_pipeline.domain.audit import AuditEvent, ChainHead
 from ocr_pipeline.domain.bulk import BulkItem, BulkRun, RunEvent, RunId, Segment
-from ocr_pipeline.domain.clients import ApiKey, Client
+from ocr_pipeline.domain.clients import ApiKey, Client, WebhookSecret
 from ocr_pipeline.domain.documents import Document
-from ocr_pipeline.domain.ids import ClientId, DocumentId, KeyId, PageRef, ReviewId, WebhookId
+from ocr_pipeline.domain.ids import ClientId, DocumentId, KeyId, PageRef, ReviewId, SecretId, WebhookId
 from ocr_pipeline.domain.pages import Page
 from ocr_pipeline.domain.review import ReviewItem
 from ocr_pipeline.domain.triggers import EventId, HeldEvent, Listing, SourceObject
@@ -38,6 +38,7 @@ class Tables:
     access_events: dict[tuple[ClientId, int], AccessEvent] = field(default_factory=dict)
     access_heads: dict[ClientId, ChainHead] = field(default_factory=dict)
     api_keys: dict[KeyId, ApiKey] = field(default_factory=dict)
+    webhook_secrets: dict[tuple[ClientId, SecretId], WebhookSecret] = field(default_factory=dict)
     idempotency_keys: dict[tuple[ClientId, str], Remembered] = field(default_factory=dict)
     known_pages: dict[tuple[ClientId, bytes, str], KnownPage] = field(default_factory=dict)
     webhooks: dict[WebhookId, Webhook] = field(default_factory=dict)

@@ -26,6 +26,7 @@ class Transaction:
         self.access_events = View(tables.access_events, tables.mutex)
         self.access_heads = View(tables.access_heads, tables.mutex)
         self.api_keys = View(tables.api_keys, tables.mutex)
+        self.webhook_secrets = View(tables.webhook_secrets, tables.mutex)
         self.idempotency_keys = View(tables.idempotency_keys, tables.mutex)
         self.known_pages = View(tables.known_pages, tables.mutex)
         self.webhooks = View(tables.webhooks, tables.mutex)
@@ -80,6 +81,7 @@ class Transaction:
             self.access_events,
             self.access_heads,
             self.api_keys,
+            self.webhook_secrets,
             self.idempotency_keys,
             self.known_pages,
             self.webhooks,

@@ -81,4 +81,4 @@ def _ended_before(webhook: Webhook, moment: datetime) -> bool:
 
 
 def _is_due(webhook: Webhook, now: datetime) -> bool:
-    return webhook.delivered_at is None and webhook.abandoned_at is None and webhook.not_before <= now
+    return webhook.is_open and webhook.not_before <= now

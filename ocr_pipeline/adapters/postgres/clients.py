@@ -1,16 +1,17 @@
-"""Rows of clients and their keys."""
+"""Rows of clients, their keys and their webhook secrets."""
 
 from __future__ import annotations
 
 from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from ocr_pipeline.adapters.postgres.front_door_tables import api_keys, clients
+from ocr_pipeline.adapters.postgres.front_door_tables import api_keys, clients, webhook_secrets
 from ocr_pipeline.adapters.postgres.rows import Row, utc, utc_or_none
 from ocr_pipeline.adapters.postgres.transaction import Transaction
 from ocr_pipeline.domain.audit import ChainHead
-from ocr_pipeline.domain.clients import Allowance, ApiKey, Client, Role
+from ocr_pipeline.domain.clients import Allowance, ApiKey, Client, Role, WebhookSecret
 from ocr_pipeline.domain.errors import NotFound
-from ocr_pipeline.domain.ids import ClientId, KeyId
+from ocr_pipeline.domain.ids import ClientId, KeyId, SecretId
 
 
 class PostgresClients:
@@ -72,6 +73,22 @@ class PostgresClients:
         )
         return [_key_from_row(row) for row in found]
 
+    def put_webhook_secret(self, secret: WebhookSecret) -> None:
+        """Insert or write every field. Raises IntegrityError for an unknown client."""
+        row = _secret_to_row(secret)
+        self._transaction.run(
+            upsert(webhook_secrets).values(row).on_conflict_do_update(constraint="webhook_secrets_pkey", set_=row)
+        )
+
+    def webhook_secrets_of(self, client_id: ClientId) -> list[WebhookSecret]:
+        """The one without an end first, then those that end last."""
+        found = self._transaction.all(
+            select(webhook_secrets)
+            .where(webhook_secrets.c.client_id == client_id)
+            .order_by(webhook_secrets.c.expires_at.desc().nulls_first())
+        )
+        return [_secret_from_row(row) for row in found]
+
 
 def _client_to_row(client: Client) -> Row:
     return {
@@ -114,4 +131,20 @@ def _key_from_row(row: RowMapping) -> ApiKey:
         created_at=utc(row["created_at"]),
         expires_at=utc_or_none(row["expires_at"]),
         revoked_at=utc_or_none(row["revoked_at"]),
+    )
+
+
+def _secret_to_row(secret: WebhookSecret) -> Row:
+    return {
+        "client_id": secret.client_id,
+        "id": secret.id,
+        "expires_at": secret.expires_at,
+    }
+
+
+def _secret_from_row(row: RowMapping) -> WebhookSecret:
+    return WebhookSecret(
+        id=SecretId(row["id"]),
+        client_id=ClientId(row["client_id"]),
+        expires_at=utc_or_none(row["expires_at"]),
     )

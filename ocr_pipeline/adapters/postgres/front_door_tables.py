@@ -84,6 +84,16 @@ api_keys = Table(
     Index("api_keys_by_client", "client_id", "created_at", "id"),
 )
 
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("client_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    moment("expires_at", nullable=True),
+    PrimaryKeyConstraint("client_id", "id", name="webhook_secrets_pkey"),
+    ForeignKeyConstraint(["client_id"], ["clients.id"], name="webhook_secrets_client_fkey"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SCRIPTS = Path(__file__).resolve().parents[3] / "migrations"
 """Beside the package, in a checkout and in a wheel alike."""
 
-_HEAD = "0008"
+_HEAD = "0009"
 """The newest of `migrations/versions`; a test holds them together."""
 
 

@@ -94,7 +94,6 @@ def test_nobody_unknown_is_changed(door: Door) -> None:
         lambda: door.keys.create(nobody),
         lambda: door.keys.rotate(nobody),
         lambda: door.keys.of(nobody),
-        lambda: door.keys.webhook_secret(nobody),
         lambda: door.keys.revoke(KeyId("ock_nobody")),
     ):
         with pytest.raises(NotFound):
@@ -193,10 +192,3 @@ def test_without_the_key_provider_nothing_is_half_made(door: Door) -> None:
     with pytest.raises(KeyUnavailable):
         keys.rotate(HOSPITAL)
     assert door.keys.of(HOSPITAL) == before
-
-
-def test_a_webhook_secret_is_the_same_each_time_and_another_for_each_client(door: Door) -> None:
-    secrets = [door.keys.webhook_secret(client) for client in (HOSPITAL, HOSPITAL, CLINIC)]
-    assert secrets[0] == secrets[1] != secrets[2]
-    assert len(base64.b64decode(secrets[0].removeprefix("whsec_"))) == 32
-    assert base64.b64decode(secrets[0].removeprefix("whsec_")) != door.key.secret

@@ -109,16 +109,6 @@ def test_after_the_last_wait_a_webhook_is_abandoned() -> None:
     assert outbox(world, document_id)[0].attempts == len(sender.sent) == len(DELAYS) + 1
 
 
-def test_the_webhook_of_an_erased_document_is_abandoned_unsent() -> None:
-    world, sender = World(), FakeSender()
-    document_id = cancelled(world)
-    world.erase(document_id, actor="kim")
-    assert sweep_of(world, sender)() == Notified(abandoned=1)
-    assert sender.sent == []
-    webhook, (delivery,) = outbox(world, document_id)
-    assert (webhook.attempts, delivery.error) == (0, "document_erased")
-
-
 def test_a_callback_that_cannot_be_opened_is_abandoned_unsent() -> None:
     world, sender = World(), FakeSender()
     document_id = cancelled(world)

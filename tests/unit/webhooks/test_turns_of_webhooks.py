@@ -219,7 +219,7 @@ def test_a_client_whose_receivers_hang_does_not_hold_up_another() -> None:
 
     def answer(address: str) -> int:
         if "slow" in address:
-            assert others_done.wait(30)
+            assert others_done.wait(120)
             raise DeliveryFailed("not delivered", cause="timeout")
         delivered.append(address)
         if len(delivered) == 3:
@@ -241,7 +241,7 @@ def test_what_falls_due_while_receivers_hang_is_sent_meanwhile() -> None:
         if address.endswith("/first"):
             cancelled(world, "https://late.example/", content=b"late", client_id=OTHER)
         if "slow" in address:
-            assert late_done.wait(30)
+            assert late_done.wait(120)
         else:
             late_done.set()
         return 200
