@@ -15,6 +15,7 @@ from ocr_pipeline.domain.ids import ClientId
 from ocr_pipeline.domain.pages import Page
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.intake.submit import Upload
+from ocr_pipeline.ports.records import COUNTED
 from ocr_pipeline.results.render import to_json, to_markdown, to_text
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -71,7 +72,10 @@ def status(
     limit: Annotated[int, typer.Option(min=1, help="List at most this many.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Say where one document stands, page by page; or count and list all."""
+    """Say where one document stands, page by page; or count and list all.
+
+    What is more than 10,000 is estimated, so the answer comes at once however many documents there are.
+    """
     session, printer = session_of(context), Printer(as_json=as_json)
     with session.open() as app, app.records() as uow:
         if document is not None:
@@ -87,14 +91,15 @@ def status(
                 "documents": {key.value: number for key, number in counts.documents.items()},
                 "pages": {key.value: number for key, number in counts.pages.items()},
                 "open_reviews": counts.open_reviews,
+                "estimates_above": COUNTED,
                 "listed": [_document(each) for each in listed],
             }
         )
         return
     rows = [(each.id, each.state.value, each.page_count or "", each.reason or "") for each in listed]
     printer.table("Documents", ("document", "state", "pages", "reason"), rows)
-    summary = ", ".join(f"{number} {key.value}" for key, number in counts.documents.items() if number)
-    printer.remark(f"{summary or 'no documents'}; {counts.open_reviews} pages wait for review")
+    summary = ", ".join(f"{_many(number)} {key.value}" for key, number in counts.documents.items() if number)
+    printer.remark(f"{summary or 'no documents'}; {_many(counts.open_reviews)} pages wait for review")
 
 
 def show(
@@ -133,6 +138,14 @@ def erase(
     with session.open() as app:
         removed = app.erase(document_id(document), actor=session.actor)
     printer.answer({"erased": document, "objects": removed}, f"erased; {removed} objects removed")
+
+
+def _many(number: int) -> str:
+    """A number as it was counted, or two digits of one that is an estimate."""
+    if number <= COUNTED:
+        return str(number)
+    digits = 10 ** (len(str(number)) - 2)
+    return f"about {round(number / digits) * digits:,}"
 
 
 def _state(label: str) -> DocumentState:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ocr_pipeline.domain.audit import AuditEvent, ChainFault, verify
 from ocr_pipeline.domain.errors import IntegrityError, NotFound
 from ocr_pipeline.domain.ids import DocumentId
-from ocr_pipeline.ports.records import Records
+from ocr_pipeline.ports.records import Records, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +22,32 @@ class ChainCheck:
 
 
 class VerifyAudit:
-    """Walks the chains of all documents, or of one."""
+    """Walks the chains of all documents, or of one. At most `batch` ids are held at a time."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, batch: int = 500) -> None:
         self._records = records
+        self._batch = batch
 
     def __call__(self, document_id: DocumentId | None = None) -> Iterator[ChainCheck]:
         """Check one chain after another. Raises NotFound for a document that was never there."""
-        with self._records() as uow:
-            known = list(uow.audit.document_ids())
         if document_id is None:
-            yield from map(self._check, known)
-        elif document_id in known:
-            yield self._check(document_id)
+            yield from map(self._check, self._known())
         else:
-            raise NotFound("there is no document with that id")
+            with self._records() as uow:
+                if not _is_known(uow, document_id):
+                    raise NotFound("there is no document with that id")
+            yield self._check(document_id)
+
+    def _known(self) -> Iterator[DocumentId]:
+        """Every document. No unit of work is open while a chain is walked."""
+        reached: DocumentId | None = None
+        while True:
+            with self._records() as uow:
+                some = list(islice(uow.audit.document_ids(after=reached), self._batch))
+            yield from some
+            if len(some) < self._batch:
+                return
+            reached = some[-1]
 
     def _check(self, document_id: DocumentId) -> ChainCheck:
         events: list[AuditEvent] = []
@@ -51,3 +63,8 @@ class VerifyAudit:
                 document_id, len(events), ChainFault(document_id, len(events) + 1, "the event cannot be read")
             )
         return ChainCheck(document_id, len(events), verify(document_id, events, head))
+
+
+def _is_known(uow: UnitOfWork, document_id: DocumentId) -> bool:
+    """Whether it has a row or an event."""
+    return bool(uow.progress([document_id])) or any(True for _ in uow.audit.events(document_id))

@@ -23,10 +23,16 @@ from ocr_pipeline.ports.known_pages import KnownPages
 from ocr_pipeline.ports.triggers import HeldEvents, Listings, SourceObjects
 from ocr_pipeline.ports.webhooks import Webhooks
 
+COUNTED = 10_000
+"""How far rows of one state are counted where all documents are asked about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many documents and pages stand in each state, and how many review items are open."""
+    """How many documents and pages stand in each state, and how many review items are open.
+
+    Over all documents a number above COUNTED is an estimate, so that the answer costs the same however many there are.
+    """
 
     documents: dict[DocumentState, int]
     pages: dict[PageState, int]
@@ -179,8 +185,8 @@ class AuditTrail(Protocol):
         """Where the chain of a document ends. Raises NotFound."""
         ...
 
-    def document_ids(self) -> Iterator[DocumentId]:
-        """Every document that has a row or an event."""
+    def document_ids(self, *, after: DocumentId | None = None) -> Iterator[DocumentId]:
+        """Every document that has a row or an event, in order of id, from the one after `after` on."""
         ...
 
 
@@ -236,7 +242,7 @@ class UnitOfWork(Protocol):
         ...
 
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
-        """Counts over all documents, or over the given ones."""
+        """Over all documents, estimated above COUNTED; over the given ones each is counted."""
         ...
 
     def progress(self, document_ids: Sequence[DocumentId]) -> dict[DocumentId, Progress]:

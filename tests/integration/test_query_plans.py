@@ -23,8 +23,9 @@ from ocr_pipeline.adapters.postgres.records import PostgresRecords, PostgresUnit
 from ocr_pipeline.domain.bulk import ItemState, RunId, RunState
 from ocr_pipeline.domain.documents import DocumentKind, DocumentState
 from ocr_pipeline.domain.ids import ClientId
+from ocr_pipeline.domain.pages import PageState
 from ocr_pipeline.domain.priorities import Priority
-from ocr_pipeline.ports.records import DocumentFilter
+from ocr_pipeline.ports.records import COUNTED, DocumentFilter
 from tests.postgres_databases import TestServer
 
 DAYS, A_DAY = 40, 1000
@@ -102,6 +103,15 @@ ASKED: dict[str, tuple[int, Ask]] = {
     "whether an item waits": (10, lambda uow: uow.bulk_items.of_run(RUN, states=(ItemState.WAITING,), limit=1)),
     "runs at work": (10, lambda uow: uow.bulk_runs.find(states=(RunState.RUNNING, RunState.PAUSED), limit=1000)),
     "old requests": (A_DAY, lambda uow: uow.idempotency.forget(NOW - timedelta(days=DAYS - 1))),
+    "documents that are listed": (LIMIT, lambda uow: uow.documents.find(limit=LIMIT)),
+    "documents of a state that are listed": (
+        20 * LIMIT,
+        lambda uow: uow.documents.find(states=(DocumentState.NEEDS_REVIEW,), limit=LIMIT),
+    ),
+    "documents of a state that none has": (
+        LIMIT,
+        lambda uow: uow.documents.find(states=(DocumentState.FAILED,), limit=LIMIT),
+    ),
     "a client's newest": (
         2 * LIMIT,
         lambda uow: uow.documents.newest(DocumentFilter(client_id=ClientId("clinic-1")), limit=LIMIT),
@@ -191,6 +201,28 @@ def test_items_of_a_run_are_counted_in_their_index(pool: Engine) -> None:
     with explained(pool) as plans, PostgresRecords(pool)() as uow:
         assert sum(tally.items for tally in uow.bulk_figures.tallies(RUN)) == DAYS * A_DAY
     assert {scan[0] for plan in plans for scan in scans(plan)} == {"Index Only Scan"}
+
+
+def test_everything_is_counted_up_to_a_bound_and_estimated_above_it(pool: Engine) -> None:
+    with explained(pool) as plans, PostgresRecords(pool)() as uow:
+        counts = uow.counts()
+    few = {DocumentState.RECEIVED: 50, DocumentState.QUEUED: 100, DocumentState.PROCESSING: 100}
+    others = DAYS * A_DAY // 10
+    assert touched(plans) <= 2 * (COUNTED + 1) + 4 * others
+    assert {scan[0] for plan in plans for scan in scans(plan)} <= {"Index Only Scan", "Index Scan"}
+    assert {state: counts.documents[state] for state in few} == few
+    assert counts.documents[DocumentState.ERASED] == 0
+    really = DAYS * A_DAY * 88 // 100
+    assert counts.documents[DocumentState.COMPLETED] == pytest.approx(really, rel=0.05)
+    assert counts.pages[PageState.ACCEPTED] == pytest.approx(really, rel=0.05)
+    assert counts.documents[DocumentState.NEEDS_REVIEW] == others - 25
+    assert counts.open_reviews == others - 22
+
+
+def test_counting_leaves_the_planner_as_it_was(pool: Engine) -> None:
+    with PostgresRecords(pool)() as uow:
+        uow.counts()
+        assert uow._current.first_of("SHOW enable_seqscan", {}) == {"enable_seqscan": "on"}
 
 
 @pytest.mark.parametrize("wanted", FILTERS)

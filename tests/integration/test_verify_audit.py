@@ -47,6 +47,11 @@ def test_tampering_shows_and_the_walk_goes_on(
     assert all(check.fault is not None and problem in check.fault.problem for check in checks)
 
 
+def test_a_walk_in_batches_comes_by_every_chain(two_chains: PostgresRecords) -> None:
+    for batch in (1, 2, 3):
+        assert len({check.document_id for check in VerifyAudit(two_chains, batch)()}) == 2
+
+
 def test_an_unknown_document_is_no_intact_chain(two_chains: PostgresRecords) -> None:
     with pytest.raises(NotFound):
         list(VerifyAudit(two_chains)(new_document_id()))

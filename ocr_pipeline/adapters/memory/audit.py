@@ -37,7 +37,8 @@ class MemoryAuditTrail:
             raise NotFound("no such document")
         return head
 
-    def document_ids(self) -> Iterator[DocumentId]:
+    def document_ids(self, *, after: DocumentId | None = None) -> Iterator[DocumentId]:
         """In order of id."""
         chained = (document_id for document_id, _ in self._transaction.events.names())
-        return iter(sorted({*self._transaction.documents.names(), *chained}))
+        known = sorted({*self._transaction.documents.names(), *chained})
+        return (document_id for document_id in known if after is None or document_id > after)

@@ -63,9 +63,9 @@ class PostgresAuditTrail:
             raise NotFound("no such document")
         return ChainHead(row["audit_sequence"], row["audit_head"])
 
-    def document_ids(self) -> Iterator[DocumentId]:
-        """In order of id."""
-        reached: DocumentId | None = None
+    def document_ids(self, *, after: DocumentId | None = None) -> Iterator[DocumentId]:
+        """In order of id, fetched as they are asked for."""
+        reached = after
         while True:
             batch = self._ids_after(reached)
             yield from batch

@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy import Engine
 
-from ocr_pipeline.adapters.postgres import tallies
+from ocr_pipeline.adapters.postgres import overview, tallies
 from ocr_pipeline.adapters.postgres.access_log import PostgresAccessLog
 from ocr_pipeline.adapters.postgres.audit import PostgresAuditTrail
 from ocr_pipeline.adapters.postgres.bulk_figures import PostgresBulkFigures
@@ -166,8 +166,8 @@ class PostgresUnitOfWork:
         return PostgresDataKeys(self._current)
 
     def counts(self, *, document_ids: Sequence[DocumentId] | None = None) -> Counts:
-        """Counts over all documents, or over the given ones; every state is named, also where there is none."""
-        return tallies.counts(self._current, document_ids)
+        """Every state is named, also where there is none; estimates are those of the planner."""
+        return overview.counts(self._current) if document_ids is None else tallies.counts(self._current, document_ids)
 
     def progress(self, document_ids: Sequence[DocumentId]) -> dict[DocumentId, Progress]:
         """How far each of the documents is; unknown ones are left out."""

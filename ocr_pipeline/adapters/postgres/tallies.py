@@ -1,4 +1,4 @@
-"""How many documents, pages and review items stand where, in few queries."""
+"""How some documents, their pages and their review items stand, in few queries."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ocr_pipeline.ports.records import Counts, Progress
 State = TypeVar("State", bound=StrEnum)
 
 
-def counts(transaction: Transaction, document_ids: Sequence[DocumentId] | None) -> Counts:
-    """Counts over all documents, or over the given ones; every state is named, also where there is none."""
+def counts(transaction: Transaction, document_ids: Sequence[DocumentId]) -> Counts:
+    """Counts over the given documents; every state is named, also where there is none."""
     opened = transaction.first(
         select(func.count().label("open"))
         .select_from(review_items)
-        .where(review_items.c.resolution.is_(None), *_among(review_items.c.document_id, document_ids))
+        .where(review_items.c.resolution.is_(None), _among(review_items.c.document_id, document_ids))
     )
     return Counts(
         documents=_tally(transaction, DocumentState, documents.c.state, _among(documents.c.id, document_ids)),
@@ -38,12 +38,12 @@ def progress(transaction: Transaction, document_ids: Sequence[DocumentId]) -> di
     """How far each document is, in two queries; every state of a page is named, also where there is none."""
     # Documents first: one that is seen settled then shows no page as it was before.
     found = transaction.all(
-        select(documents.c.id, documents.c.state, documents.c.updated_at).where(*_among(documents.c.id, document_ids))
+        select(documents.c.id, documents.c.state, documents.c.updated_at).where(_among(documents.c.id, document_ids))
     )
     many: dict[DocumentId, dict[str, int]] = defaultdict(dict)
     for row in transaction.all(
         select(pages.c.document_id, pages.c.state, func.count().label("many"))
-        .where(*_among(pages.c.document_id, document_ids))
+        .where(_among(pages.c.document_id, document_ids))
         .group_by(pages.c.document_id, pages.c.state)
     ):
         many[row["document_id"]][row["state"]] = row["many"]
@@ -58,16 +58,16 @@ def progress(transaction: Transaction, document_ids: Sequence[DocumentId]) -> di
 
 
 def _tally(
-    transaction: Transaction, states: type[State], column: Column[str], conditions: Sequence[ColumnElement[bool]]
+    transaction: Transaction, states: type[State], column: Column[str], condition: ColumnElement[bool]
 ) -> dict[State, int]:
-    found = transaction.all(select(column, func.count().label("many")).where(*conditions).group_by(column))
+    found = transaction.all(select(column, func.count().label("many")).where(condition).group_by(column))
     many = {row["state"]: row["many"] for row in found}
     return {state: many.get(state.value, 0) for state in states}
 
 
-def _among(column: Column[object], document_ids: Sequence[DocumentId] | None) -> Sequence[ColumnElement[bool]]:
-    """The condition that a row belongs to one of some documents, or none for all documents.
+def _among(column: Column[object], document_ids: Sequence[DocumentId]) -> ColumnElement[bool]:
+    """The condition that a row belongs to one of some documents.
 
     The ids travel as one array: any number of them makes one and the same statement.
     """
-    return () if document_ids is None else (column == any_(literal(list(document_ids), ARRAY(Uuid))),)
+    return column == any_(literal(list(document_ids), ARRAY(Uuid)))
