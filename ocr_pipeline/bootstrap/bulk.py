@@ -17,10 +17,11 @@ from ocr_pipeline.bootstrap.application import Application
 from ocr_pipeline.bootstrap.bulk_outputs import BulkOutputs
 from ocr_pipeline.bulk.control import ControlRun
 from ocr_pipeline.bulk.create import CreateRun
-from ocr_pipeline.bulk.hand_out import Handed, HandOut, HandOutRules
+from ocr_pipeline.bulk.hand_out import HandOut, HandOutRules
 from ocr_pipeline.bulk.sealed import About
 from ocr_pipeline.bulk.settle import SettleRun
 from ocr_pipeline.bulk.step import Stepped, StepRuns
+from ocr_pipeline.bulk.take_item import Handed
 from ocr_pipeline.domain.documents import DocumentKind
 from ocr_pipeline.domain.errors import InputMissing
 from ocr_pipeline.domain.ids import DocumentId
@@ -121,6 +122,8 @@ def _step(
     rules = HandOutRules(
         lane_target=bulk.lane_target,
         group=bulk.group,
+        # Each holds a connection while its document is recorded; one holds the group, one is left to others.
+        at_once=max(1, min(bulk.at_once, settings.database.pool_size - 2)),
         step_seconds=bulk.interval_seconds * 2 / 3,
         max_source_bytes=bulk.max_source_bytes,
     )

@@ -14,8 +14,9 @@ class BulkSettings(Group):
     """Bulk runs: the nightly window, how fast they hand out, and what the report's cost comes from.
 
     Items go out from `window_start` to `window_end`, local times of `time_zone`; without `window` at any time. At most
-    about `lane_target` pages wait in the lane of bulk work. Files of at most `max_source_bytes` and `max_source_pages`
-    are taken, those with more than `max_pages_per_request` pages split. A step runs every `interval_seconds`.
+    about `lane_target` pages wait in the lane of bulk work. `group` files are claimed at a time, `at_once` of them in
+    hand. Files of at most `max_source_bytes` and `max_source_pages` are taken, those with more than
+    `max_pages_per_request` pages split. A step runs every `interval_seconds`.
     """
 
     window: bool = True
@@ -23,7 +24,8 @@ class BulkSettings(Group):
     window_end: str = "06:00"
     time_zone: str = "Asia/Seoul"
     lane_target: int = Field(400, ge=1)
-    group: int = Field(8, ge=1)
+    group: int = Field(32, ge=1)
+    at_once: int = Field(8, ge=1, le=64)
     interval_seconds: float = Field(15.0, gt=0)
     max_source_bytes: int = Field(200 * 1024 * 1024, ge=1)
     max_source_pages: int = Field(2000, ge=1)

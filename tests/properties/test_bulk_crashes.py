@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Lock
 from typing import Any, Self
 
 from hypothesis import given
@@ -17,6 +18,8 @@ from tests.unit.world import PNG
 
 FILES = [PNG + b"parts:ab", PNG + b"c", b"<html>", PNG + b"parts:def", PNG + b"g"]
 DOCUMENTS = 7
+ONE_BY_ONE = HandOutRules(group=2, lane_target=3)
+AT_ONCE = HandOutRules(group=5, lane_target=9, at_once=3)
 
 
 class Died(BaseException):
@@ -92,14 +95,28 @@ def live_on(bulk: BulkWorld, run_id: RunId) -> None:
     raise AssertionError("the run does not come to its end")
 
 
-def one_life(*deaths: int) -> tuple[BulkWorld, RunId, int]:
+class SharedFate(Fate):
+    """The fate of several threads: once the process is gone, none of them goes on."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self._lock = Lock()
+
+    def point(self) -> None:
+        with self._lock:
+            self.passed += 1
+            if 0 < self.at <= self.passed:
+                raise Died
+
+
+def one_life(*deaths: int, rules: HandOutRules = ONE_BY_ONE) -> tuple[BulkWorld, RunId, int]:
     """A run whose process dies at points of its lives one after the other, and then lives on."""
-    bulk = BulkWorld(Files(*FILES), HandOutRules(group=2, lane_target=3))
+    bulk = BulkWorld(Files(*FILES), rules)
     bulk.files.rows = [SourceFile(name) for name in bulk.files.contents]
     plain = (bulk.records, bulk.take_in, bulk.files.read)
     run_id, passed = bulk.begin().id, 0
     for death in deaths:
-        fate = Fate(death)
+        fate = Fate(death) if rules is ONE_BY_ONE else SharedFate(death)
         mortal(bulk, fate)
         with suppress(Died):
             live_on(bulk, run_id)
@@ -137,3 +154,11 @@ def test_a_process_may_die_at_every_single_point() -> None:
 def test_processes_may_die_again_and_again(deaths: list[int]) -> None:
     bulk, run_id, _ = one_life(*deaths)
     check(bulk, run_id)
+
+
+def test_a_process_with_several_files_in_hand_may_die_at_every_single_point() -> None:
+    _, _, points = one_life(0, rules=AT_ONCE)
+    assert points > 40
+    for point in range(1, points + 1):
+        bulk, run_id, _ = one_life(point, rules=AT_ONCE)
+        check(bulk, run_id)

@@ -9,11 +9,12 @@ from typing import Any
 
 from ocr_pipeline.bulk.control import ControlRun
 from ocr_pipeline.bulk.create import CreateRun, Listed, Wish
-from ocr_pipeline.bulk.hand_out import Handed, HandOut, HandOutRules
+from ocr_pipeline.bulk.hand_out import HandOut, HandOutRules
 from ocr_pipeline.bulk.report import MakeReport
 from ocr_pipeline.bulk.sealed import About
 from ocr_pipeline.bulk.settle import SettleRun
 from ocr_pipeline.bulk.step import StepRuns
+from ocr_pipeline.bulk.take_item import Handed
 from ocr_pipeline.domain.bulk import BulkItem, BulkRun, RunId, Segment
 from ocr_pipeline.domain.documents import Document, DocumentState
 from ocr_pipeline.domain.errors import ObjectMissing, PipelineError

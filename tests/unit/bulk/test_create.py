@@ -167,6 +167,8 @@ class _CountedWork:
         self._counted.last_line = max((item.line or 0 for item in items), default=self._counted.last_line)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_huge_manifest_is_never_held_whole(tmp_path: Path) -> None:
     manifest = tmp_path / "huge.csv"
     with manifest.open("w") as file:
