@@ -18,6 +18,7 @@ from ocr_pipeline.cli.bulk_follow import describe, drive, report_to_json, watch
 from ocr_pipeline.cli.bulk_session import RunArgument, opened, run_id
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
+from ocr_pipeline.cli.progress import NowAndThen
 from ocr_pipeline.cli.session import Session, session_of
 from ocr_pipeline.domain.bulk import BulkRun, ItemState, RunId
 from ocr_pipeline.domain.documents import DocumentKind
@@ -90,10 +91,9 @@ def create(
             with app.records() as uow:
                 run = uow.bulk_runs.get(run_id(app, going_on))
             files = bulk.list_files(open_about(app.vault, run), known)
-        listed = Listed()
+        listed, tell = Listed(), NowAndThen(printer.remark)
         for listed in bulk.create.fill(run.id, files, actor=session.actor):
-            if listed.items % 100_000 == 0:
-                printer.remark(f"{listed.items} files listed")
+            tell(f"{listed.items} files listed")
         if not listed.items:
             bulk.control.cancel(run.id, actor=session.actor)
             raise InputMissing("there are no files to list")

@@ -16,6 +16,7 @@ from ocr_pipeline.bootstrap import Application
 from ocr_pipeline.bootstrap.bulk import BulkRuns
 from ocr_pipeline.bulk.hand_out import Halt
 from ocr_pipeline.cli.console import Printer
+from ocr_pipeline.cli.progress import NowAndThen
 from ocr_pipeline.domain.bulk import OPEN_ITEMS, RunId, RunState
 from ocr_pipeline.ports.bulk_report import RunReport
 
@@ -161,20 +162,8 @@ def _display(console: Console, *, quiet: bool) -> Iterator[Show]:
 
             yield update
     else:
-        yield _Lines(console)
-
-
-class _Lines:
-    """A plain line now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._next = time.monotonic()
-
-    def __call__(self, report: RunReport) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _PLAIN_SECONDS
-            self._console.print(progress_line(report), markup=False)
+        tell = NowAndThen(lambda line: console.print(line, markup=False), seconds=_PLAIN_SECONDS, at_once=True)
+        yield lambda report: tell(progress_line(report))
 
 
 def _window_note(report: RunReport) -> str:

@@ -7,9 +7,8 @@ import typer
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
 from ocr_pipeline.cli.exits import Exit
+from ocr_pipeline.cli.progress import NowAndThen
 from ocr_pipeline.cli.session import session_of
-
-_TELL_EVERY = 100
 
 
 def build() -> typer.Typer:
@@ -27,6 +26,7 @@ def apply(context: typer.Context, as_json: JsonOption = False) -> None:
     """
     session, printer = session_of(context), Printer(as_json=as_json)
     erased, refused = 0, list[str]()
+    tell = NowAndThen(printer.remark)
     with session.open() as app:
         for step in app.erase_again(actor=session.actor):
             if step.refused:
@@ -34,8 +34,7 @@ def apply(context: typer.Context, as_json: JsonOption = False) -> None:
                 printer.remark(f"{step.document_id}: its note was not written by this pipeline, or is damaged")
                 continue
             erased += 1
-            if erased % _TELL_EVERY == 0:
-                printer.remark(f"{erased} documents erased again")
+            tell(f"{erased} documents erased again")
     printer.answer(
         {"erased_again": erased, "refused": refused},
         f"erased again: {erased} documents" + (f"; {len(refused)} notes refused" if refused else ""),

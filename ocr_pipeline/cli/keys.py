@@ -11,9 +11,8 @@ from ocr_pipeline.bootstrap import create_key_file
 from ocr_pipeline.cli.console import Printer
 from ocr_pipeline.cli.documents import JsonOption
 from ocr_pipeline.cli.exits import Exit
+from ocr_pipeline.cli.progress import NowAndThen
 from ocr_pipeline.cli.session import session_of
-
-_TELL_EVERY = 1000
 
 
 def build() -> typer.Typer:
@@ -55,14 +54,14 @@ def rotate(
         raise typer.BadParameter("--no-rewrap and --rewrap-only leave nothing to do")
     session, printer = session_of(context), Printer(as_json=as_json)
     done: Counter[str] = Counter()
+    tell = NowAndThen(printer.remark)
     with session.open() as app:
         if not rewrap_only:
             app.rotate_key()
         before = app.rewrap.in_use()
         for seen, step in enumerate(app.rewrap(actor=session.actor) if rewrap else (), start=1):
             done[step.owner.kind.value] += step.rewrapped
-            if seen % _TELL_EVERY == 0:
-                printer.remark(f"{seen} of {before.left} data keys seen, {done.total()} rewrapped")
+            tell(f"{seen} of {before.left} data keys seen, {done.total()} rewrapped")
         left = app.rewrap.in_use().left
     printer.answer(
         {"key_id": before.current, "rewrapped": done.total(), "by_kind": dict(done), "left": left},

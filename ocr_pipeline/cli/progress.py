@@ -1,9 +1,9 @@
-"""How a long run shows itself: a bar on a terminal, a plain line now and then elsewhere."""
+"""How what takes long shows itself: a run by a bar on a terminal, everything else by a plain line now and then."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -13,6 +13,29 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from ocr_pipeline.operations.run import Progress as RunProgress
 
 _PLAIN_INTERVAL = 5.0
+
+
+class NowAndThen:
+    """Says how far something is, at most once in so many seconds; `at_once` lets it say so at the very start."""
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        *,
+        seconds: float = _PLAIN_INTERVAL,
+        at_once: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._say = say
+        self._seconds = seconds
+        self._clock = clock
+        self._next = clock() + (0.0 if at_once else seconds)
+
+    def __call__(self, line: str) -> None:
+        """Say this line, unless one was said a short while ago."""
+        if self._clock() >= self._next:
+            self._next = self._clock() + self._seconds
+            self._say(line)
 
 
 class RunDisplay(Protocol):
@@ -74,12 +97,10 @@ class _Silent:
 class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._next = time.monotonic() + _PLAIN_INTERVAL
+        self._tell = NowAndThen(self.remark)
 
     def update(self, progress: RunProgress, confidence: float | None) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _PLAIN_INTERVAL
-            self.remark(describe(progress, confidence))
+        self._tell(describe(progress, confidence))
 
     def remark(self, text: str) -> None:
         self._console.print(text, markup=False)
