@@ -47,29 +47,30 @@ _PASSING = {
 def translated() -> Iterator[None]:
     """Turn what SQLAlchemy or psycopg raises inside the block into the project's errors; interruptions stay theirs."""
     try:
-        with _interruptions_heard():
-            yield
-    except SQLAlchemyError as error:
-        failure = translate(error)
-        if failure is None:
-            raise
-        raise failure from None
-    except psycopg.Error as error:
-        raise _from_driver(error, disconnected=False) from None
-
-
-@contextmanager
-def _interruptions_heard() -> Iterator[None]:
-    """Raise an interruption in place of the errors that came of it."""
-    try:
         yield
     except (SQLAlchemyError, psycopg.Error, AssertionError) as error:  # SQLAlchemy asserts that it tidied up
-        behind = error.__context__
-        while behind is not None and not isinstance(behind, KeyboardInterrupt | SystemExit):
-            behind = behind.__context__
-        if behind is None:
+        meant = _interruption(error) or _failure(error)
+        if meant is None:
             raise
-        raise behind from None
+        raise meant from None
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    """The interruption that an error came of, if one did."""
+    behind = error.__context__
+    while behind is not None and not isinstance(behind, KeyboardInterrupt | SystemExit):
+        behind = behind.__context__
+    return behind
+
+
+def _failure(error: Exception) -> PipelineError | None:
+    match error:
+        case psycopg.Error():
+            return _from_driver(error, disconnected=False)
+        case SQLAlchemyError():
+            return translate(error)
+        case _:
+            return None
 
 
 def translate(error: SQLAlchemyError) -> PipelineError | None:

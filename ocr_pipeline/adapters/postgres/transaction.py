@@ -9,8 +9,8 @@ keys, so its plan is made once and kept prepared; an expression is planned for i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -32,6 +32,7 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._cursor: psycopg.Cursor[Row] | None = None
         self._held: dict[DocumentId, ChainHead] = {}
         self._changed = False
 
@@ -56,19 +57,19 @@ class Transaction:
 
     def first_of(self, sql: str, values: Mapping[str, object]) -> Row | None:
         """The first row that plain SQL finds, or None. It changes nothing."""
-        with translated(), self._driver() as driver:
-            return driver.execute(sql, values, prepare=True).fetchone()
+        with translated():
+            return self._plainly(sql, values).fetchone()
 
     def all_of(self, sql: str, values: Mapping[str, object]) -> list[Row]:
         """Every row that plain SQL finds. It changes nothing."""
-        with translated(), self._driver() as driver:
-            return driver.execute(sql, values, prepare=True).fetchall()
+        with translated():
+            return self._plainly(sql, values).fetchall()
 
     def run_plain(self, sql: str, values: Mapping[str, object]) -> int:
         """Run plain SQL for its effect; returns how many rows it touched."""
         self._changed = True
-        with translated(), self._driver() as driver:
-            return driver.execute(sql, values, prepare=True).rowcount
+        with translated():
+            return self._plainly(sql, values).rowcount
 
     def insert_new(self, sql: str, row: Mapping[str, object]) -> None:
         """Run an `insertion` of one row. After a Conflict the transaction goes on as if nothing had been tried."""
@@ -81,9 +82,9 @@ class Transaction:
             self.insert_new(sql, rows[0])
             return
         self._changed = True
-        with translated(), self._connection.begin_nested(), self._driver() as driver:
-            driver.executemany(sql, rows)
-            if driver.rowcount < len(rows):
+        with translated(), self._connection.begin_nested():
+            touched = self._told(lambda cursor: cursor.executemany(sql, rows)).rowcount
+            if touched < len(rows):
                 raise Conflict("a record like one of these exists already")
 
     def insert(self, statement: Executable, rows: Sequence[Row]) -> None:
@@ -129,20 +130,30 @@ class Transaction:
                     self._connection.commit()
             self._connection.close()
 
-    @contextmanager
-    def _driver(self) -> Iterator[psycopg.Cursor[Row]]:
-        """The driver's side of the connection, in the transaction that SQLAlchemy will end."""
-        if not self._connection.in_transaction():
-            self._connection.begin()
-        connection = self._connection.connection.driver_connection
-        assert isinstance(connection, psycopg.Connection)  # noqa: S101 - narrows what `create_pool` chose
+    def _plainly(self, sql: str, values: Mapping[str, object]) -> psycopg.Cursor[Row]:
+        """Run plain SQL. All of the answer is here then; it lies in the cursor until the next statement."""
+        return self._told(lambda cursor: cursor.execute(sql, values, prepare=True))
+
+    def _told(self, ask: Callable[[psycopg.Cursor[Row]], object]) -> psycopg.Cursor[Row]:
+        """Ask the driver itself; a connection that is lost meanwhile is SQLAlchemy's to throw away."""
+        cursor = self._driver()
         try:
-            with connection.cursor(row_factory=dict_row) as cursor:
-                yield cursor
+            ask(cursor)
         except psycopg.Error as error:
-            if connection.closed:
+            if cursor.connection.closed:
                 self._connection.invalidate(error)
             raise
+        return cursor
+
+    def _driver(self) -> psycopg.Cursor[Row]:
+        """The one cursor of the driver's side of the connection, in the transaction that SQLAlchemy will end."""
+        if not self._connection.in_transaction():
+            self._connection.begin()
+        if self._cursor is None:
+            connection = self._connection.connection.driver_connection
+            assert isinstance(connection, psycopg.Connection)  # noqa: S101 - narrows what `create_pool` chose
+            self._cursor = connection.cursor(row_factory=dict_row)
+        return self._cursor
 
 
 def _lock_number(*name: str | bytes) -> int:
