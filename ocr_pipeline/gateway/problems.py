@@ -22,6 +22,8 @@ from ocr_pipeline.gateway.problem_catalog import CATALOG
 MEDIA_TYPE = "application/problem+json"
 
 _RETRY_SECONDS = 10
+_SIGNATURE, _BEARER = (f'{scheme} realm="ocr-pipeline"' for scheme in ("Signature", "Bearer"))
+_TOKEN_ERRORS = {"token_invalid": "invalid_token", "forbidden": "insufficient_scope"}
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _GONE_AWAY = 499
@@ -72,11 +74,21 @@ def answer(
         **{name: value for name, value in (extra or {}).items() if value is not None},
     }
     sent = {"Content-Language": "ko" if korean else "en", "Cache-Control": "no-store", **(headers or {})}
-    if body["status"] == 401:  # noqa: PLR2004 - RFC 9110 asks for this header with this status
-        sent.setdefault("WWW-Authenticate", 'Signature realm="ocr-pipeline", Bearer realm="ocr-pipeline"')
+    sent |= _challenge(request, code, body["status"])
     if body["status"] in {429, 503}:
         sent.setdefault("Retry-After", str(_RETRY_SECONDS))
     return JSONResponse(body, body["status"], sent, MEDIA_TYPE)
+
+
+def _challenge(request: Request, code: str, status: int) -> dict[str, str]:
+    """What a caller may prove itself by (RFC 9110), and what was wrong with the token that it showed (RFC 6750)."""
+    bearer = _BEARER
+    shown = request.headers.get("authorization", "").lower().startswith("bearer ")
+    if shown and code in _TOKEN_ERRORS:
+        bearer += f', error="{_TOKEN_ERRORS[code]}"'
+    if status == 401:  # noqa: PLR2004 - RFC 9110 asks for this header with this status
+        return {"WWW-Authenticate": f"{_SIGNATURE}, {bearer}"}
+    return {"WWW-Authenticate": bearer} if shown and code == "forbidden" else {}
 
 
 def retry_after(seconds: float) -> dict[str, str]:
@@ -84,12 +96,18 @@ def retry_after(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
+def _sentence(error: PipelineError) -> str:
+    """What the error says; the advice follows it."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith('.') else '.'}"
+
+
 async def _pipeline_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, Problem):
         return answer(request, error.problem, error.detail, headers=error.headers, extra=error.extra)
     if isinstance(error, Refused):
         code = error.reason if error.reason in CATALOG else "refused"
-        return answer(request, code, str(error), extra={"reason": error.reason, "limit": error.limit})
+        return answer(request, code, _sentence(error), extra={"reason": error.reason, "limit": error.limit})
     assert isinstance(error, PipelineError)  # noqa: S101 - what the handler is installed for
     if error.code not in CATALOG:
         _LOG.error("unexpected failure", code=error.code, error=type(error).__name__)
@@ -98,7 +116,7 @@ async def _pipeline_error(request: Request, error: Exception) -> JSONResponse:
         # Why is for the operators: callers learn no more than the code.
         _LOG.info("not let in", code=error.code, cause=error.cause)
     # What was not found is never named: whether it is there is nobody else's business.
-    return answer(request, error.code, None if isinstance(error, NotFound) else str(error))
+    return answer(request, error.code, None if isinstance(error, NotFound) else _sentence(error))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
