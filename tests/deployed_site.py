@@ -14,9 +14,12 @@ from uuid import uuid4
 from sqlalchemy import URL
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
+from tests.e2e.cli_harness import line_page
 from tests.worker_harness import ROOT
 
 SCRIPTS = ROOT / "deploy" / "backup"
+LINES = ("Amoxicillin 500 mg capsules", "three times daily after meals", "continue treatment for seven days")
+"""On a small page: quickly read."""
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr if code else done.stdout
@@ -89,3 +92,13 @@ def site_at(folder: Path, database: URL, server: S3Endpoint) -> Site:
         "OCR_PIPELINE_STORAGE__ENDPOINT_URL": str(server.endpoint_url),
     }
     return Site(folder, environment, bucket, server.client())
+
+
+def read_scans(site: Site, folder: Path, *names: str) -> list[str]:
+    """Small pages go through the pipeline, each with a text of its own; their documents, in order."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_bytes(line_page(f"Ward of {name}", *LINES))
+    texts = folder / "texts"
+    site.pipeline("run", *(folder / name for name in names), "--out", texts)
+    return [json.loads((texts / f"{name}.json").read_text())["document_id"] for name in names]

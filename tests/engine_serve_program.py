@@ -1,4 +1,4 @@
-"""A supervisor of little patience over the stand-in for vLLM: `engine_serve_program.py FOLDER PORT HEALTH_PORT`.
+"""A supervisor that looks often over the stand-in for vLLM: `engine_serve_program.py FOLDER PORT HEALTH_PORT`.
 
 Fields of `Patience` can be given as JSON in the environment variable PATIENCE.
 """
@@ -21,9 +21,11 @@ from ocr_pipeline.adapters.engines.serve.service import Service, serve
 from ocr_pipeline.adapters.engines.serve.supervisor import Patience
 from ocr_pipeline.domain.errors import EngineGarbage, EngineOverloaded, EngineUnavailable, PipelineError
 from tests.fake_vllm_program import KNOWN_TEXT
+from tests.plain_http import no_authorities
 
 FAKE = Path(__file__).with_name("fake_vllm_program.py")
-SHORT = {"progress": 0.2, "reading": 1.0, "between": 0.1, "between_starting": 0.05, "quiet": 0.2, "look": 0.05}
+SHORT = {"progress": 0.2, "between": 0.1, "between_starting": 0.05, "quiet": 0.2, "look": 0.05}
+"""How often it looks. How long it bears with a server that may be busy is left as it is, or said by the test."""
 
 
 class Client:
@@ -44,7 +46,7 @@ class Client:
 
     async def _ask(self, method: str, path: str) -> httpx.Response:
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=300) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=300, verify=no_authorities()) as client:
                 return await client.request(method, self._address + path, content=b"a picture")
         except httpx.HTTPError as error:
             raise EngineUnavailable(f"not reached ({type(error).__name__})") from None

@@ -24,9 +24,10 @@ from cryptography.x509.oid import NameOID
 
 from tests.services_fixtures import lacking
 from tests.waiting import until
+from tools.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-DEADLINE = 30.0
+DEADLINE = 120.0
 PROXIES = ("envoy", "haproxy")
 
 Changes = Mapping[str, Mapping[str, str]]
@@ -173,10 +174,3 @@ def _certificates(folder: Path) -> Path:
     (folder / "tls.key").write_bytes(secret)
     (folder / "proxy.pem").write_bytes(shown + secret)
     return folder / "tls.crt"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

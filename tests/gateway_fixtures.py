@@ -28,7 +28,8 @@ from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, Ma
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import line_page
-from tests.waiting import until
+from tests.plain_http import no_authorities
+from tests.waiting import PATIENCE, until
 
 SAID = "Amlodipine 5 mg once daily"
 
@@ -42,7 +43,7 @@ class SteeredEngine:
     may_read: threading.Event = field(default_factory=threading.Event)
 
     def recognise(self, page: PageImage, options: RecognitionOptions) -> PageText:
-        assert self.may_read.wait(60)
+        assert self.may_read.wait(PATIENCE)
         self.pages += 1
         words = tuple(Word(word, 0.99) for word in SAID.split())
         return PageText((Block((Line(words),)),), self.name, page.width, page.height, ink=0.05)
@@ -76,11 +77,11 @@ class Gateway:
         """Signs with a new key of a client."""
         issued = self.issue(name, **wanted)
         auth = SignedAuth(issued.key.id, issued.secret)
-        return httpx.Client(base_url=self.url, auth=auth, timeout=30.0, trust_env=False)
+        return httpx.Client(base_url=self.url, auth=auth, timeout=PATIENCE, trust_env=False, verify=no_authorities())
 
     def anybody(self) -> httpx.Client:
         """Signs nothing."""
-        return httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False, verify=no_authorities())
 
 
 OpenGateway = Callable[..., Gateway]
@@ -124,9 +125,11 @@ def serving(folder: Path, url: URL, monkeypatch: pytest.MonkeyPatch, changes: di
         until(lambda: server.started or not thread.is_alive(), "the gateway to start", every=0.01)
         assert server.started, "the gateway did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
+        # A busy machine's services may be late with the answer that they are well.
+        app.state.service.health._patience = PATIENCE
         yield Gateway(f"http://127.0.0.1:{port}", app.state.service, engine)
     finally:
         engine.may_read.set()
         server.should_exit = True
-        thread.join(60)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "the gateway did not stop"

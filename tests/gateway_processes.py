@@ -27,12 +27,14 @@ from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, Ma
 from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import PROGRAM
-from tests.front_proxy_harness import DEADLINE, ROOT, Front, free_port
+from tests.front_proxy_harness import DEADLINE, ROOT, Front
+from tests.plain_http import get, no_authorities
 from tests.waiting import until
+from tools.ports import free_port
 
 SAID = "Amlodipine 5 mg once daily"
 _BUSY, _SLOW = "busy", "seconds"
-_START_SECONDS = 120.0
+_START_SECONDS = 240.0
 
 
 class SteeredEngine:
@@ -80,7 +82,7 @@ class GatewayProcess:
         """Start, without waiting until it is ready."""
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [PROGRAM, "serve", "--port", str(self.port), "--drain-seconds", "20"],
+                [PROGRAM, "serve", "--port", str(self.port), "--drain-seconds", str(DEADLINE)],
                 cwd=self.log.parent,
                 env=self.environment,
                 stdout=output,
@@ -129,7 +131,7 @@ class GatewayProcess:
     def _is_ready(self) -> bool:
         assert not self.has_ended(), self.log.read_text("utf-8")[-3000:]
         try:
-            return httpx.get(f"{self.url}/health/ready", trust_env=False).status_code == 200
+            return get(f"{self.url}/health/ready", seconds=10).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -196,6 +198,12 @@ class GatewayPair:
             "OCR_PIPELINE_LOG_FORMAT": "json",
         }
         return {**kept, **own, **settings}
+
+
+def directly(process: GatewayProcess, key: IssuedKey) -> httpx.Client:
+    """Signs with the key, and asks one gateway with no proxy before it."""
+    auth = SignedAuth(key.key.id, key.secret)
+    return httpx.Client(base_url=process.url, auth=auth, timeout=DEADLINE, trust_env=False, verify=no_authorities())
 
 
 def through(front: Front, key: IssuedKey, **options: Any) -> httpx.Client:

@@ -14,6 +14,7 @@ import httpx
 from ocr_pipeline import signing
 from ocr_pipeline.operations.access import IssuedKey
 from tests.gateway_fixtures import Gateway
+from tests.waiting import PATIENCE
 
 PNG = {"Content-Type": "image/png"}
 
@@ -56,7 +57,7 @@ def head_of(method: str, target: str, length: int, headers: dict[str, str]) -> b
 def connect(gateway: Gateway) -> socket.socket:
     """A connection of its own."""
     place = urlsplit(gateway.url)
-    return socket.create_connection((place.hostname or "", place.port or 0), timeout=20)
+    return socket.create_connection((place.hostname or "", place.port or 0), timeout=PATIENCE)
 
 
 def raw(gateway: Gateway, *pieces: bytes, end: bool = True) -> bytes:

@@ -81,7 +81,7 @@ __all__ = [
 ]
 
 HOST = "127.0.0.1"
-DEADLINE = 20.0
+DEADLINE = 120.0
 _COMPLETIONS = "/v1/chat/completions"
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

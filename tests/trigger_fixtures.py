@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from ocr_pipeline.adapters.events.sqs import SqsEndpoint
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
+from ocr_pipeline.bootstrap import Application
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -100,3 +101,20 @@ def new_bucket(endpoint: S3Endpoint) -> Iterator[str]:
                 client.delete_objects(Bucket=name, Delete={"Objects": names, "Quiet": True})  # type: ignore[typeddict-item]
         client.delete_bucket(Bucket=name)
         client.close()
+
+
+@pytest.fixture
+def bucket(object_server: S3Endpoint) -> Iterator[str]:
+    """One with five small objects, no two alike, under `in/`."""
+    with new_bucket(object_server) as name:
+        client = object_server.client()
+        for number in range(5):
+            client.put_object(Bucket=name, Key=f"in/{number}.png", Body=PNG + f"{name} {number}".encode())
+        client.close()
+        yield name
+
+
+def documents(app: Application) -> int:
+    """How many there are."""
+    with app.records() as uow:
+        return sum(uow.counts().documents.values())

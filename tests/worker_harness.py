@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def consumers(url: str, queue: str) -> int:
     """How many consume a queue."""
     try:
-        with Connection(url, connect_timeout=5) as connection:
+        with Connection(url, connect_timeout=PATIENCE) as connection:
             return int(connection.channel().queue_declare(queue, passive=True).consumer_count)
     except (NotFound, *BROKER_ERRORS):
         return 0
@@ -78,7 +78,7 @@ class Crew:
         command = [*base, "worker", "-n", f"{name}@%h", "-Q", ",".join(queues), *flags, *options]
         worker = self._run(name, command, extra or {})
         if ready:
-            until(lambda: self._consumes(worker, before), f"{name} consuming")
+            until(lambda: self._consumes(worker, before), f"{name} consuming", every=0.25)
         return worker
 
     def start_stages(self, database: Mapping[str, str]) -> None:

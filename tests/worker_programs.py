@@ -102,6 +102,8 @@ class SteeredRecognition:
         if self._stage.has("engine_down"):
             failure = Failure.of(EngineUnavailable("steered"))
             return PageFailed(task.page, task.attempt, task.dispatch, failure)
+        while self._stage.has("held"):
+            time.sleep(0.02)
         time.sleep(self._stage.seconds_a_page())
         self._stage.note("read", page=number, document=str(task.page.document_id))
         return PageRead(task.page, task.attempt, task.dispatch, b"sealed", 0.9, False, (), "steered", 0.1)

@@ -2,6 +2,9 @@
 
 The programs under /usr/lib/rabbitmq/bin are called as they are: the wrappers in /usr/sbin insist on their own user and
 directories. The port mapper (epmd) is the instance's own too, or the machine's would outlive it.
+
+OCR_TEST_RABBITMQ_ROOT names the root of another Debian system, as debootstrap makes one, whose RabbitMQ is to be used
+instead of this machine's. Its programs see that system's /usr and all else of this machine, which takes root's rights.
 """
 
 from __future__ import annotations
@@ -19,13 +22,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tools.ports import free_ports
+
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+MAPPER = Path("/usr/bin/epmd")
+ROOT_VARIABLE = "OCR_TEST_RABBITMQ_ROOT"
 PACKAGE_HINT = "RabbitMQ is not installed: run tools/setup.sh (Debian package rabbitmq-server)"
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 STOP_SECONDS = 60.0
+ANSWER_SECONDS = 30.0
 
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 _PORT_TAKEN = ("port_already_used", "eaddrinuse")
+_IN_OTHER_SYSTEM = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0/usr" /usr && exec "$@"')
 
 
 class ServiceError(Exception):
@@ -50,20 +59,9 @@ class Node:
 
 
 def available() -> bool:
-    """Whether the broker's programs are on this machine."""
-    return (PROGRAMS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback TCP ports that nobody listens on, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Whether the broker's programs are on this machine, or in the other system that is named."""
+    root = Path(os.environ.get(ROOT_VARIABLE, "/"))
+    return all((root / program.relative_to("/")).exists() for program in (PROGRAMS / "rabbitmq-server", MAPPER))
 
 
 def alive(pid: int) -> bool:
@@ -118,10 +116,10 @@ class PrivateRabbitMq:
     def _start(self) -> None:
         node = self._node() if self._state.exists() else self._prepare()
         environment = self._environment(node)
-        mapper = ["epmd", "-port", str(node.mapper), "-address", "127.0.0.1"]
+        mapper = _command(str(MAPPER), "-port", str(node.mapper), "-address", "127.0.0.1")
         processes = [
             self._spawn(mapper, environment, "epmd.log"),
-            self._spawn([str(PROGRAMS / "rabbitmq-server")], environment, "boot.log"),
+            self._spawn(_command(str(PROGRAMS / "rabbitmq-server")), environment, "boot.log"),
         ]
         self._pids.write_text(json.dumps([process.pid for process in processes]), encoding="ascii")
         deadline = time.monotonic() + START_SECONDS
@@ -159,7 +157,7 @@ class PrivateRabbitMq:
 
     def control(self, *arguments: str) -> str:
         """Run rabbitmqctl against the instance and return what it printed."""
-        command = [str(PROGRAMS / "rabbitmqctl"), *arguments]
+        command = _command(str(PROGRAMS / "rabbitmqctl"), *arguments)
         done = subprocess.run(
             command, env=self._environment(self._node()), check=True, capture_output=True, text=True, cwd=self.directory
         )
@@ -235,13 +233,18 @@ class PrivateRabbitMq:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self._node().amqp), 1.0) as connection:
-                connection.settimeout(2.0)
+            with socket.create_connection(("127.0.0.1", self._node().amqp), ANSWER_SECONDS) as connection:
                 connection.sendall(_PROTOCOL_HEADER)
                 # A method frame (type 1) is the server's greeting; a refusal would repeat the protocol header.
                 return connection.recv(1) == b"\x01"
         except OSError:
             return False
+
+
+def _command(*command: str) -> list[str]:
+    """A program of the broker, where it is to be run from."""
+    root = os.environ.get(ROOT_VARIABLE)
+    return [*_IN_OTHER_SYSTEM, root, *command] if root else list(command)
 
 
 def _end(pid: int) -> None:

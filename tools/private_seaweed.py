@@ -6,24 +6,28 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ocr_pipeline.adapters.objects.s3_client import S3Endpoint
+from tools.ports import free_port
 
-START_SECONDS = 90.0
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+START_SECONDS = 180.0
 _ACCESS_KEY, _SECRET_KEY = "tester", "tester-secret"
 _READY_BUCKET = "ready"
 # A bucket takes volumes of its own, seven at once unless told otherwise, and the tests make hundreds of buckets.
 _VOLUMES = 2000
 _GROWTH = "[master.volume_growth]\ncopy_1 = 1\n"
-_PORTS = ("master", "volume", "filer", "s3")
+_PARTS = ("master", "volume", "filer", "s3")
 
 
 class SeaweedError(RuntimeError):
@@ -44,7 +48,7 @@ class SeaweedServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = _free_ports()
+        self._ports = {name: free_port() for part in _PARTS for name in (part, f"{part}_grpc")}
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "data").mkdir(parents=True)
         (folder / "s3.json").write_text(json.dumps({"identities": [_IDENTITY]}))
@@ -59,8 +63,8 @@ class SeaweedServer:
             access_key=_ACCESS_KEY,
             secret_key=_SECRET_KEY,
             path_style=True,
-            connect_timeout=2,
-            read_timeout=20,
+            connect_timeout=10,
+            read_timeout=60,
         )
 
     @property
@@ -80,11 +84,12 @@ class SeaweedServer:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._keeps_an_object():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise SeaweedError(f"SeaweedFS did not start:\n{(self._folder / 'weed.log').read_text()[-2000:]}")
-            time.sleep(0.2)
+        with closing(self.endpoint.client()) as client:  # to make one takes longer than to ask
+            while not _keeps_an_object(client):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self.kill()
+                    raise SeaweedError(f"SeaweedFS did not start:\n{(self._folder / 'weed.log').read_text()[-2000:]}")
+                time.sleep(0.2)
 
     def kill(self) -> None:
         """Kill the server with SIGKILL."""
@@ -122,23 +127,21 @@ class SeaweedServer:
             *ports,
         ]
 
-    def _keeps_an_object(self) -> bool:
-        # A health page answers some seconds before the first bucket can be made.
-        client = self.endpoint.client()
-        try:
-            client.create_bucket(Bucket=_READY_BUCKET)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-                return False
-        except BotoCoreError:
+
+def _keeps_an_object(client: S3Client) -> bool:
+    # A health page answers some seconds before the first bucket can be made.
+    try:
+        client.create_bucket(Bucket=_READY_BUCKET)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
             return False
-        try:
-            client.put_object(Bucket=_READY_BUCKET, Key="ready", Body=b"ready")
-        except (BotoCoreError, ClientError):
-            return False
-        finally:
-            client.close()
-        return True
+    except BotoCoreError:
+        return False
+    try:
+        client.put_object(Bucket=_READY_BUCKET, Key="ready", Body=b"ready")
+    except (BotoCoreError, ClientError):
+        return False
+    return True
 
 
 _IDENTITY = {
@@ -146,12 +149,3 @@ _IDENTITY = {
     "credentials": [{"accessKey": _ACCESS_KEY, "secretKey": _SECRET_KEY}],
     "actions": ["Admin", "Read", "Write", "List", "Tagging"],
 }
-
-
-def _free_ports() -> dict[str, int]:
-    names = [name + suffix for name in _PORTS for suffix in ("", "_grpc")]
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in names]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return {name: int(each.getsockname()[1]) for name, each in zip(names, sockets, strict=True)}

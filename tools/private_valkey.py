@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from importlib.util import find_spec
@@ -15,7 +14,9 @@ from pathlib import Path
 from valkey import Valkey
 from valkey.exceptions import ValkeyError
 
-START_SECONDS = 30.0
+from tools.ports import free_port
+
+START_SECONDS = 120.0
 _OWN = Path(__file__).resolve().parent.parent / ".runtime" / "valkey" / "valkey-server"
 
 
@@ -42,7 +43,7 @@ class ValkeyServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = _free_port()
+        self._port = free_port()
         self._password = secrets.token_urlsafe(24)
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,16 +101,10 @@ class ValkeyServer:
         return [valkey_binary(), str(configuration)]
 
     def _answers(self) -> bool:
-        client = Valkey.from_url(self.url, socket_timeout=1)
+        client = Valkey.from_url(self.url, socket_timeout=10)
         try:
             return bool(client.ping())
         except ValkeyError:
             return False
         finally:
             client.connection_pool.disconnect()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

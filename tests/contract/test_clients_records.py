@@ -14,6 +14,7 @@ from ocr_pipeline.domain.errors import Conflict, DatabaseUnavailable, IntegrityE
 from ocr_pipeline.domain.ids import ClientId, KeyId
 from ocr_pipeline.ports.records import Records
 from tests.postgres_fixtures import NOON, OpenRecords
+from tests.waiting import PATIENCE
 
 MINUTE = timedelta(minutes=1)
 CLINIC = Client(ClientId("clinic"), frozenset({Role.SUBMITTER}), NOON)
@@ -172,9 +173,9 @@ def test_a_lock_shows_what_its_last_holder_left(records: Records) -> None:
     with ThreadPoolExecutor(1) as pool, records() as work:
         work.clients.lock(CLINIC.id)
         seen = pool.submit(lock_later)
-        assert waiting.wait(10)
+        assert waiting.wait(PATIENCE)
         disabled, revoked = replace(CLINIC, disabled_at=NOON), replace(KEY, revoked_at=NOON)
         work.clients.save(disabled)
         work.clients.save_key(revoked)
         work.commit()
-        assert seen.result(10) == (disabled, revoked)
+        assert seen.result(PATIENCE) == (disabled, revoked)

@@ -15,6 +15,7 @@ from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.ports.idempotency import Remembered
 from ocr_pipeline.ports.records import Records
 from tests.postgres_fixtures import NOON, OpenRecords, new_document, new_document_id, put
+from tests.waiting import PATIENCE
 
 SECOND = timedelta(seconds=1)
 
@@ -122,7 +123,7 @@ def test_equal_requests_at_once_become_one_document(records: Records) -> None:
     def ask() -> DocumentId:
         document = new_document()
         with records() as work:
-            together.wait(10)
+            together.wait(PATIENCE)
             known = work.idempotency.find(ClientId("clinic"), "key")
             if known is not None:
                 return known.document_id
@@ -132,7 +133,7 @@ def test_equal_requests_at_once_become_one_document(records: Records) -> None:
             return document.id
 
     with ThreadPoolExecutor(4) as pool:
-        ids = {asked.result(30) for asked in [pool.submit(ask) for _ in range(4)]}
+        ids = {asked.result(PATIENCE) for asked in [pool.submit(ask) for _ in range(4)]}
     with records() as work:
         assert [document.id for document in work.documents.find()] == list(ids)
 
@@ -149,11 +150,11 @@ def test_the_next_sees_what_its_holder_left(records: Records) -> None:
     with ThreadPoolExecutor(1) as pool, records() as work:
         assert work.idempotency.find(ClientId("clinic"), "key") is None
         found = pool.submit(find_later)
-        assert waiting.wait(10)
+        assert waiting.wait(PATIENCE)
         work.documents.add(document)
         work.idempotency.remember(request(document))
         work.commit()
-        assert found.result(10) == request(document)
+        assert found.result(PATIENCE) == request(document)
 
 
 def test_a_request_needs_its_document(records: Records) -> None:

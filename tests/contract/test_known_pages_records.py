@@ -16,6 +16,7 @@ from ocr_pipeline.domain.pages import Page
 from ocr_pipeline.ports.known_pages import KnownPage
 from ocr_pipeline.ports.records import Records
 from tests.postgres_fixtures import NOON, new_document, new_page, put
+from tests.waiting import PATIENCE
 
 SECOND = timedelta(seconds=1)
 CLINIC, OTHER = ClientId("clinic"), ClientId("other")
@@ -76,13 +77,13 @@ def test_the_same_image_read_twice_at_once_is_known_once(records: Records, docum
 
     def learn(number: int) -> None:
         with records() as work:
-            together.wait(10)
+            together.wait(PATIENCE)
             work.known_pages.add(known(document, number))
             work.commit()
 
     with ThreadPoolExecutor(4) as pool:
         for learnt in [pool.submit(learn, number) for number in (1, 2, 1, 2)]:
-            learnt.result(30)
+            learnt.result(PATIENCE)
     with records() as work:
         assert work.known_pages.forget(document.id) == 1
 

@@ -19,7 +19,7 @@ from ocr_pipeline.domain.ids import DocumentId
 from ocr_pipeline.domain.messages import IntakeTask
 from ocr_pipeline.domain.priorities import Priority
 from tests.services_fixtures import private_broker
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tools.private_rabbitmq import PrivateRabbitMq
 
 pytestmark = pytest.mark.services
@@ -38,12 +38,12 @@ def test_both_sources_tell_the_same(broker: PrivateRabbitMq) -> None:
     queue = CeleryWorkQueue(broker.url)
     for _ in range(3):
         queue.send_intake(IntakeTask(DocumentId(uuid4()), Priority.BULK))
-    declared = DeclaredLanes(broker.url, Topology())
+    declared = DeclaredLanes(broker.url, Topology(), timeout=PATIENCE)
     found = {each.name: each for each in declared()}
     assert tuple(found) == WATCHED
     assert {name: each.ready for name, each in found.items() if each.ready} == {"intake.bulk": 3}
     assert {each.consumers for each in found.values()} == {0}
-    managed = ManagedLanes(broker.management_url, broker.url)
+    managed = ManagedLanes(broker.management_url, broker.url, timeout=PATIENCE)
 
     def known() -> bool:
         # The statistics are gathered every few seconds.

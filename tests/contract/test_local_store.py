@@ -17,6 +17,7 @@ import pytest
 from ocr_pipeline.adapters.objects import local
 from ocr_pipeline.adapters.objects.local import LocalObjectStore
 from ocr_pipeline.domain.errors import ObjectExists, PipelineError, StoreFull, StoreUnavailable
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_conditional_writers_who_are_ready_at_the_same_moment(store: LocalObject
     def won(number: int, key: str) -> bool:
         with store.writing(key) as writer:
             writer.write(bytes([number]))
-            ready.wait(timeout=60)
+            ready.wait(PATIENCE)
             try:
                 writer.commit(if_absent=True)
             except ObjectExists:

@@ -16,6 +16,7 @@ from ocr_pipeline.adapters.postgres.nonces import PostgresNonces
 from ocr_pipeline.domain.errors import DatabaseUnavailable
 from ocr_pipeline.ports.nonces import Nonces
 from tests.postgres_fixtures import NOON
+from tests.waiting import PATIENCE
 
 SECOND = timedelta(seconds=1)
 ASKERS = 8
@@ -61,12 +62,12 @@ def test_many_who_claim_at_once_find_one_winner_each_time(nonces: Nonces) -> Non
     def claim() -> list[bool]:
         won = []
         for number in range(25):
-            together.wait(30)
+            together.wait(PATIENCE)
             won.append(nonces.claim("key", f"nonce-{number}", until=NOON))
         return won
 
     with ThreadPoolExecutor(ASKERS) as pool:
-        won = [claimed.result(60) for claimed in [pool.submit(claim) for _ in range(ASKERS)]]
+        won = [claimed.result(PATIENCE) for claimed in [pool.submit(claim) for _ in range(ASKERS)]]
     assert [sum(round_) for round_ in zip(*won, strict=True)] == [1] * 25
 
 

@@ -19,6 +19,7 @@ from ocr_pipeline.adapters.objects.s3 import S3ObjectStore
 from ocr_pipeline.domain.errors import ObjectExists, ObjectMissing
 from ocr_pipeline.domain.ids import DocumentId, PageRef, document_prefix, original_key, page_key
 from ocr_pipeline.ports.objects import ObjectStore
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -95,7 +96,7 @@ def test_of_twelve_conditional_writers_exactly_one_wins(store: ObjectStore, size
         start = threading.Barrier(writers)
 
         def won(number: int, key: str = key, start: threading.Barrier = start) -> bool:
-            start.wait(timeout=60)
+            start.wait(PATIENCE)
             try:
                 store.put(key, bytes([number]) * size, if_absent=True)
             except ObjectExists:
@@ -177,7 +178,7 @@ def test_of_writers_in_pieces_who_are_ready_at_once_exactly_one_wins(store: Obje
         with store.writing(key) as writer:
             for _ in range(size // 1000):
                 writer.write(bytes([number]) * 1000)
-            ready.wait(timeout=60)
+            ready.wait(PATIENCE)
             try:
                 writer.commit(if_absent=True)
             except ObjectExists:
@@ -243,7 +244,7 @@ def test_a_reader_never_sees_half_an_object(store: ObjectStore) -> None:
                 store.put("a", version)
         finally:
             done.set()
-        seen = set().union(*(reader.result(timeout=60) for reader in readers))
+        seen = set().union(*(reader.result(PATIENCE) for reader in readers))
     assert seen <= set(versions)
 
 

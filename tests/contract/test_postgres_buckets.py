@@ -19,6 +19,7 @@ from ocr_pipeline.adapters.postgres.engine import create_pool
 from ocr_pipeline.adapters.postgres.rate_buckets import PostgresBuckets
 from ocr_pipeline.domain.errors import DatabaseUnavailable
 from ocr_pipeline.ports.rate_limits import RateLimiter, Taken
+from tests.waiting import PATIENCE
 
 ASKERS = 8
 NEVER = 1 / 1_000_000
@@ -96,12 +97,12 @@ def test_as_many_as_a_burst_win_of_all_who_ask_at_once(buckets: RateLimiter, bur
     together = threading.Barrier(ASKERS)
 
     def ask() -> list[Taken]:
-        together.wait(30)
+        together.wait(PATIENCE)
         return [buckets.take("clinic", per_second=NEVER, burst=burst) for _ in range(10)]
 
     with ThreadPoolExecutor(ASKERS) as threads:
         asked = [threads.submit(ask) for _ in range(ASKERS)]
-        taken = [one for answers in asked for one in answers.result(60)]
+        taken = [one for answers in asked for one in answers.result(PATIENCE)]
     allowed = [one for one in taken if one.allowed]
     assert sorted(one.remaining for one in allowed) == list(range(burst))
     assert all(one.remaining == 0 and one.retry_after > 0 for one in taken if not one.allowed)

@@ -28,6 +28,7 @@ from ocr_pipeline.intake.submit import Receipt, SubmitDocument, UploadLimits
 from ocr_pipeline.ports.objects import ObjectStore
 from ocr_pipeline.ports.records import Records
 from tests.unit.world import PNG, RecordingQueue
+from tests.waiting import PATIENCE
 
 MEBIBYTE = 1 << 20
 LIMIT = 48 * MEBIBYTE
@@ -131,7 +132,7 @@ def test_of_requests_at_once_one_makes_a_document(desk: FrontDesk, *, same_key: 
             reception.write(SCAN)
             if not same_file:
                 reception.write(bytes([number]))
-            ready.wait(timeout=60)
+            ready.wait(PATIENCE)
             try:
                 return reception.finish()
             except IdempotencyMismatch:

@@ -28,6 +28,7 @@ from tests.postgres_fixtures import (
     new_review,
     put,
 )
+from tests.waiting import PATIENCE
 
 MINUTE = timedelta(minutes=1)
 
@@ -127,11 +128,11 @@ def test_a_lock_shows_what_its_last_holder_left(records: Records) -> None:
     with ThreadPoolExecutor(1) as pool, records() as work:
         work.documents.lock(document.id)
         seen = pool.submit(lock_later)
-        assert waiting.wait(10)
+        assert waiting.wait(PATIENCE)
         changed = replace(document, state=DocumentState.PROCESSING)
         work.documents.save(changed)
         work.commit()
-        assert seen.result(10) == changed
+        assert seen.result(PATIENCE) == changed
 
 
 def test_what_is_not_held_cannot_change(records: Records) -> None:
@@ -228,7 +229,7 @@ def test_equal_uploads_at_once_become_one_document(records: Records) -> None:
     def upload() -> DocumentId:
         document = new_document(fingerprint=b"same")
         with records() as work:
-            together.wait(10)
+            together.wait(PATIENCE)
             known = work.documents.find_duplicate(document.client_id, document.fingerprint)
             if known is not None:
                 return known.id
@@ -237,7 +238,7 @@ def test_equal_uploads_at_once_become_one_document(records: Records) -> None:
             return document.id
 
     with ThreadPoolExecutor(4) as pool:
-        ids = {upload.result(30) for upload in [pool.submit(upload) for _ in range(4)]}
+        ids = {upload.result(PATIENCE) for upload in [pool.submit(upload) for _ in range(4)]}
     with records() as work:
         assert [document.id for document in work.documents.find()] == list(ids)
 

@@ -29,6 +29,7 @@ from tests.postgres_fixtures import (
     new_page,
     put,
 )
+from tests.waiting import PATIENCE
 
 # The audit trail
 
@@ -101,7 +102,7 @@ def test_one_chain_stays_whole_under_many_hands(records: Records) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(write, writer) for writer in range(8)]:
-            done.result(60)
+            done.result(PATIENCE)
     with records() as work:
         events, head = list(work.audit.events(document.id)), work.audit.head(document.id)
     assert len(events) == 40

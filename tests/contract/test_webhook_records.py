@@ -15,6 +15,7 @@ from ocr_pipeline.domain.ids import WebhookId
 from ocr_pipeline.domain.webhooks import Delivery, Webhook, WebhookEvent
 from ocr_pipeline.ports.records import Records
 from tests.postgres_fixtures import NOON, OpenRecords, new_document, new_document_id, put
+from tests.waiting import PATIENCE
 
 MINUTE = timedelta(minutes=1)
 LATER = NOON + 10 * MINUTE
@@ -180,7 +181,7 @@ def test_many_who_claim_at_once_get_each_webhook_once(records: Records, document
 
     def claim_all() -> list[WebhookId]:
         mine: list[WebhookId] = []
-        together.wait(10)
+        together.wait(PATIENCE)
         while True:
             with records() as work:
                 claimed = work.webhooks.claim(now=NOON, until=LATER, limit=3)
@@ -190,7 +191,7 @@ def test_many_who_claim_at_once_get_each_webhook_once(records: Records, document
             mine += [webhook.id for webhook in claimed]
 
     with ThreadPoolExecutor(8) as pool:
-        claims = [claimed.result(60) for claimed in [pool.submit(claim_all) for _ in range(8)]]
+        claims = [claimed.result(PATIENCE) for claimed in [pool.submit(claim_all) for _ in range(8)]]
     assert sorted(webhook_id for mine in claims for webhook_id in mine) == [webhook.id for webhook in webhooks]
 
 

@@ -56,7 +56,7 @@ class Cli:
             env=self.environment(),
         )
 
-    def run(self, *arguments: str | Path, code: int | Sequence[int] = 0, timeout: float = 240) -> Any:
+    def run(self, *arguments: str | Path, code: int | Sequence[int] = 0, timeout: float = 600) -> Any:
         """Run a command with `--json` and give its answer."""
         done = subprocess.run(
             self.command(*arguments, "--json"),
@@ -73,7 +73,7 @@ class Cli:
     def fail(self, *arguments: str | Path, code: int) -> str:
         """Run a command that must fail; gives the one line it says."""
         done = subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, env=self.environment(), timeout=240, check=False
+            self.command(*arguments), capture_output=True, text=True, env=self.environment(), timeout=600, check=False
         )
         assert done.returncode == code, f"exit {done.returncode}: {done.stderr[-2000:]}"
         assert "Traceback" not in done.stderr

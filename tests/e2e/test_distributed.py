@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 DOCUMENTS = 100
 TWO_PAGES_EVERY = 10
-DEADLINE = 180.0
+DEADLINE = 600.0
 
 DECIDING = {
     AuditKind.PAGE_ACCEPTED,
@@ -97,7 +97,7 @@ def settled(app: Application, documents: list[DocumentId]) -> bool:
     return sum(count for state, count in counts.documents.items() if state in SETTLED_STATES) == len(documents)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(2400)
 def test_nothing_is_lost_and_nothing_is_done_twice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +20,13 @@ from ocr_pipeline.operations.access import Changes, IssuedKey, ManageClients, Ma
 from ocr_pipeline.settings import Settings
 from tests.e2e.cli_harness import PROGRAM, line_page
 from tests.gateway_requests import signed
+from tests.plain_http import get
 from tests.services_fixtures import settings_of
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.worker_harness import ROOT, crew
+from tools.ports import free_port
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 DOCUMENTS = 24
 
@@ -33,9 +34,7 @@ DOCUMENTS = 24
 @contextmanager
 def two_gateways(log: Path, environment: dict[str, str]) -> Iterator[str]:
     """The address of `ocr-pipeline serve` with two processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as output:
         server = subprocess.Popen(
@@ -46,17 +45,17 @@ def two_gateways(log: Path, environment: dict[str, str]) -> Iterator[str]:
             stderr=output,
         )
     try:
-        until(lambda: _answers(server, url), "a gateway that is ready", 60)
+        until(lambda: _answers(server, url), "a gateway that is ready")
         yield url
     finally:
         server.terminate()
-        server.wait(60)
+        server.wait(PATIENCE)
 
 
 def _answers(server: subprocess.Popen[bytes], url: str) -> bool:
     assert server.poll() is None, "the gateway has ended"
     try:
-        return httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
+        return get(f"{url}/health/ready", seconds=10).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -81,7 +80,7 @@ def test_a_mixed_crowd_is_served_and_nothing_is_lost(
     with (
         crew(tmp_path, broker_url, application="workers.app", environment=common) as workers,
         two_gateways(tmp_path / "gateway.log", front) as url,
-        OcrClient(url, key.key.id, key.secret, timeout=60) as client,
+        OcrClient(url, key.key.id, key.secret, timeout=PATIENCE) as client,
     ):
         workers.start_stages(database)
         workers.start("recognition", RECOGNITION_LANES, "-P", "threads")
@@ -100,15 +99,16 @@ def test_a_mixed_crowd_is_served_and_nothing_is_lost(
         with ThreadPoolExecutor(6) as threads:
             ids = list(threads.map(hand_in, [*range(DOCUMENTS), *range(DOCUMENTS)]))
             refused = list(threads.map(misbehave, range(12)))
-            statuses = list(threads.map(lambda _: once(url, hasty), range(20)))
+            statuses = list(threads.map(lambda _: once(url, hasty), range(40)))
 
         assert len(set(ids)) == DOCUMENTS
         assert set(refused) == {415}
-        assert statuses.count(200) == 5, "two processes count together"
-        assert statuses.count(429) == 15
+        # Two processes that counted apart would let twice as many in; one more is let in each minute.
+        assert 5 <= statuses.count(200) < 10
+        assert statuses.count(200) + statuses.count(429) == 40
         assert replayed(url, key) == [200] + [401] * 9
 
-        settled = [client.wait(document_id, 240) for document_id in set(ids)]
+        settled = [client.wait(document_id, 600) for document_id in set(ids)]
         assert {document["state"] for document in settled} <= {"completed", "needs_review"}
         assert "Amoxicillin" in client.text(ids[0])
         assert all(client.audit(document_id)["intact"] for document_id in set(ids))
@@ -120,13 +120,15 @@ def test_a_mixed_crowd_is_served_and_nothing_is_lost(
 
 def once(url: str, key: IssuedKey) -> int:
     """The status of one request over a connection of its own."""
-    return httpx.get(
-        f"{url}/v1/documents", headers=signed(key, "GET", "/v1/documents", {}, b""), trust_env=False
-    ).status_code
+    return asked(url, signed(key, "GET", "/v1/documents", {}, b""))
 
 
 def replayed(url: str, key: IssuedKey) -> list[int]:
     """The statuses of one signature sent ten times, each over a connection of its own."""
     headers = signed(key, "GET", "/v1/documents", {}, b"")
-    asked = [httpx.get(f"{url}/v1/documents", headers=headers, trust_env=False) for _ in range(10)]
-    return [answer.status_code for answer in asked]
+    return [asked(url, headers) for _ in range(10)]
+
+
+def asked(url: str, headers: dict[str, str]) -> int:
+    """The status of a listing."""
+    return get(f"{url}/v1/documents", headers).status_code

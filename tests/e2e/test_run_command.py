@@ -6,12 +6,14 @@ import os
 import resource
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cli_harness import Cli, line_page
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(1800)
 
 NAMES = ["Alder 101", "Birch 202", "Cedar 303", "Damson 404", "Elder 505", "Fir 606", "Gorse 707", "Hazel 808"]
 MOST_MEMORY = 1.5e9
@@ -20,6 +22,11 @@ MOST_MEMORY = 1.5e9
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path / "data")
+
+
+def one_by_one(cli: Cli) -> Cli:
+    """Reads a page at a time, so that much is left to do when the first is done."""
+    return Cli(cli.data, OCR_PIPELINE_WORKER__SLOTS="1")
 
 
 @pytest.fixture
@@ -57,12 +64,9 @@ def test_scans_become_texts_once(cli: Cli, scans: Path, tmp_path: Path) -> None:
 
 def test_a_killed_run_goes_on_where_it_was(cli: Cli, scans: Path, tmp_path: Path) -> None:
     out = tmp_path / "texts"
-    running = cli.start("run", scans, "--out", out)
-    deadline = time.monotonic() + 200
-    while not any(out.glob("*.txt")):
-        assert running.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    running = one_by_one(cli).start("run", scans, "--out", out)
+    until(lambda: running.poll() is not None or any(out.glob("*.txt")), "the first text", every=0.02)
+    assert running.poll() is None, "the run ended before it could be killed"
     running.send_signal(signal.SIGKILL)
     running.communicate()
     done_before = len(list(out.glob("*.txt")))
@@ -81,7 +85,7 @@ def test_a_killed_run_goes_on_where_it_was(cli: Cli, scans: Path, tmp_path: Path
 def test_two_runs_at_once_share_the_work(cli: Cli, scans: Path, tmp_path: Path) -> None:
     commands = [cli.start("run", scans, "--out", tmp_path / f"texts-{number}") for number in range(2)]
     for command in commands:
-        _out, err = command.communicate(timeout=240)
+        _out, err = command.communicate(timeout=600)
         assert command.returncode == 0, err[-2000:]
     for number in range(2):
         assert len(list((tmp_path / f"texts-{number}").glob("*.txt"))) == len(NAMES)
@@ -125,7 +129,7 @@ def test_nothing_readable_is_left_at_rest(cli: Cli, tmp_path: Path) -> None:
     scan = tmp_path / f"{canary}.png"
     scan.write_bytes(line_page(f"Patient {canary}", "880101-2345678"))
     running = cli.start("--log-level", "debug", "run", scan, "--out", tmp_path / "texts")
-    _out, log = running.communicate(timeout=240)
+    _out, log = running.communicate(timeout=600)
     assert running.returncode == 0, log[-2000:]
     assert canary in (tmp_path / "texts" / f"{canary}.png.txt").read_text()
     held = [path for path in cli.data.rglob("*") if path.is_file()]
@@ -159,14 +163,12 @@ def test_wrong_usage_shows_help_and_no_traceback(cli: Cli, arguments: tuple[str,
 
 
 def test_an_interrupted_run_says_how_to_go_on(cli: Cli, scans: Path, tmp_path: Path) -> None:
-    running = cli.start("run", scans, "--out", tmp_path / "texts")
-    deadline = time.monotonic() + 200
-    while not any((cli.data / "objects/documents").glob("*/pages/*")):
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    running = one_by_one(cli).start("run", scans, "--out", tmp_path / "texts")
+    objects = cli.data / "objects" / "documents"
+    until(lambda: running.poll() is not None or any(objects.glob("*/pages/*")), "the first page", every=0.02)
+    assert running.poll() is None, "the run ended before it could be interrupted"
     running.send_signal(signal.SIGINT)
-    _out, err = running.communicate(timeout=120)
+    _out, err = running.communicate(timeout=600)
     assert running.returncode == 130
     assert "run the same command again" in err
     assert "Traceback" not in err

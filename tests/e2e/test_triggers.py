@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sqs_endpoint"]
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 UPLOADS = 500
 LOST = 60
@@ -43,7 +43,7 @@ REPLACED = 40
 QUEUES = 6
 """The stand-in takes longer for each message the more of them wait in a queue."""
 
-PATIENCE = 400.0
+PATIENCE = 1000.0
 POISON = ["no json at all", '{"Records": {}}', '{"hello": "world"}', '{"Records": [' + "[" * 100_000]
 
 
@@ -83,7 +83,7 @@ def running(log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def make_client(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -165,7 +165,7 @@ def test_lost_doubled_and_reordered_notifications_make_one_document_an_object(
     ):
         wait_for(lambda: count("documents") >= 100, "the first documents")
         one.kill()
-        one.wait(30)
+        one.wait(PATIENCE)
         with running(tmp_path / "three.log", environment):
             wait_for(
                 lambda: count("documents") >= UPLOADS and not any(waiting(sqs, url) for url in queues), "every document"

@@ -19,14 +19,14 @@ from tests.worker_harness import consumers, crew
 from tests.worker_programs import Stage as Steering
 from tools.private_rabbitmq import PrivateRabbitMq
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 PAGES = 60
 
 
 @pytest.fixture
 def queue(broker: PrivateRabbitMq) -> Iterator[CeleryWorkQueue]:
-    queue = CeleryWorkQueue(broker.url, timeout=5.0)
+    queue = CeleryWorkQueue(broker.url, timeout=60.0)
     yield queue
     queue.close()
 
@@ -84,7 +84,7 @@ def test_no_page_is_lost_when_the_broker_goes_down_under_load(
             queue.send_report(page_read())
         broker.start()
         results = ResultsStage(steering, queue, tasks)
-        until(results.all_read, "every page read", seconds=120.0)
+        until(results.all_read, "every page read", seconds=600.0)
         assert reader.process.poll() is None
         assert applier.process.poll() is None
         until(lambda: sum(queue.depths().values()) == 0, "empty queues")

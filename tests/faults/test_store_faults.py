@@ -23,7 +23,7 @@ from ocr_pipeline.domain.errors import ConfigurationError, StoreFull, StoreUnava
 from tests.waiting import until
 from tools.private_seaweed import SeaweedServer
 
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 def left_behind(root: Path) -> list[Path]:
@@ -157,6 +157,7 @@ def test_a_killed_writer_leaves_whole_objects_and_its_rest_is_cleared_away(tmp_p
 
 @pytest.mark.services
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_killed_s3_server_is_unavailable_and_works_again_after_a_start(tmp_path: Path) -> None:
     server = SeaweedServer(tmp_path / "server")
     try:

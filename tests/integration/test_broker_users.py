@@ -44,7 +44,7 @@ from ocr_pipeline.intake.submit import Upload
 from ocr_pipeline.settings import Settings
 from tests.postgres_fixtures import new_document_id
 from tests.services_fixtures import private_broker, settings_of
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.worker_harness import ROOT, consumers, crew
 from tools.private_rabbitmq import PrivateRabbitMq
 from workers.celery_app import create_app
@@ -212,7 +212,7 @@ def test_documents_pass_through_workers_that_each_have_a_user_of_their_own(
             assert "page" in app.read(documents[0], actor="test").pages[0].text
             hearing = [each for each in workers.workers if not each.log.name.startswith("beat")]
             flower = as_flower(settings_of(monkeypatch, users.told("flower")))
-            answers = flower.control.inspect(timeout=15, limit=len(hearing)).stats()
+            answers = flower.control.inspect(timeout=PATIENCE, limit=len(hearing)).stats()
             assert {name.split("@")[0] for name in answers} == {role for role in READS if READS[role]}
             flower.control.broadcast("shutdown")
             until(lambda: all("kombu.pidbox" in each.output() for each in hearing), "an order that nobody knows")

@@ -13,14 +13,15 @@ from threading import Thread
 
 import pytest
 
+from tests.waiting import PATIENCE
 from tests.worker_harness import ROOT
-from tools.private_rabbitmq import free_ports
+from tools.ports import free_port
 
 SCRIPT = ROOT / "deploy" / "docker" / "health.sh"
 
 
 def healthy(*arguments: object) -> bool:
-    done = subprocess.run([SCRIPT, *map(str, arguments)], capture_output=True, check=False, timeout=30)
+    done = subprocess.run([SCRIPT, *map(str, arguments)], capture_output=True, check=False, timeout=PATIENCE)
     return done.returncode == 0
 
 
@@ -57,16 +58,16 @@ def test_a_server_that_says_anything_else_is_not(status: int) -> None:
 
 
 def test_nobody_there_is_not_healthy() -> None:
-    assert not healthy("http", free_ports(1)[0], "/health/live")
+    assert not healthy("http", free_port(), "/health/live")
 
 
-@pytest.mark.parametrize(("age", "expected"), [(0, True), (50, True), (75, False), (3600, False)])
+@pytest.mark.parametrize(("age", "expected"), [(0, True), (400, True), (601, False), (3600, False)])
 def test_a_worker_is_healthy_while_its_pulse_is_fresh(tmp_path: Path, age: int, expected: bool) -> None:
     file = tmp_path / "pulse"
     file.touch()
     then = time.time() - age
     os.utime(file, (then, then))
-    assert healthy("pulse", file, 60) is expected
+    assert healthy("pulse", file, 600) is expected
 
 
 def test_a_worker_that_never_started_is_not_healthy(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from ocr_pipeline.domain.documents import RefusalReason
 from ocr_pipeline.domain.errors import Refused
 from ocr_pipeline.intake.sniff import sniff
 from ocr_pipeline.ports.documents import OpenedPage
+from tests.waiting import PATIENCE
 
 DATA = Path(os.environ.get("OCR_TEST_DATA", "/nonexistent"))
-LIMITS = OpenerLimits()
+LIMITS = OpenerLimits(page_seconds=PATIENCE, document_seconds=PATIENCE)
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="OCR_TEST_DATA names no folder")
 

@@ -15,8 +15,15 @@ from ocr_pipeline.domain.documents import MediaType, RefusalReason
 from ocr_pipeline.domain.errors import Refused
 from ocr_pipeline.intake.sniff import sniff
 from ocr_pipeline.ports.documents import OpenedPage
+from tests.waiting import PATIENCE
 
-LIMITS = OpenerLimits(max_pixels=300_000, max_side=4000, max_source_pixels=2_000_000)
+LIMITS = OpenerLimits(
+    max_pixels=300_000,
+    max_side=4000,
+    max_source_pixels=2_000_000,
+    page_seconds=PATIENCE,
+    document_seconds=PATIENCE,
+)
 ORIENTATION = 0x0112
 OFF_UPRIGHT = {
     1: None,

@@ -14,8 +14,9 @@ from ocr_pipeline.adapters.documents.opener import ChildProcessOpener
 from ocr_pipeline.domain.documents import MediaType, RefusalReason
 from ocr_pipeline.domain.errors import Refused
 from ocr_pipeline.ports.documents import OpenedPage
+from tests.waiting import PATIENCE
 
-LIMITS = OpenerLimits(page_seconds=3.0, document_seconds=6.0)
+LIMITS = OpenerLimits(page_seconds=PATIENCE, document_seconds=PATIENCE)
 LETTER = (612, 792)
 GREY = "/Width 850 /Height 1100 /BitsPerComponent 8 /ColorSpace /DeviceGray"
 

@@ -17,8 +17,9 @@ from ocr_pipeline.adapters.documents.splitter import ChildProcessSplitter
 from ocr_pipeline.domain.documents import MediaType, RefusalReason
 from ocr_pipeline.domain.errors import Refused
 from ocr_pipeline.ports.bulk import Part
+from tests.waiting import PATIENCE
 
-LIMITS = OpenerLimits(max_pages=200, max_page_bytes=1024 * 1024, page_seconds=5.0, document_seconds=10.0)
+LIMITS = OpenerLimits(max_pages=200, max_page_bytes=1024 * 1024, page_seconds=PATIENCE, document_seconds=PATIENCE)
 
 
 @pytest.fixture(scope="module")

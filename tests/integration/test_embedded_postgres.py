@@ -20,6 +20,7 @@ import pytest
 from ocr_pipeline.adapters.postgres import file_locks
 from ocr_pipeline.adapters.postgres.embedded import DATABASE, EmbeddedPostgres
 from ocr_pipeline.domain.errors import ConfigurationError, DatabaseUnavailable
+from tests.waiting import PATIENCE
 
 SECRET = "Hong-Gildong-880101"
 
@@ -84,7 +85,7 @@ def test_starting_together_makes_one_server(tmp_path: Path) -> None:
     together = threading.Barrier(len(servers))
 
     def start(server: EmbeddedPostgres) -> int:
-        together.wait(10)
+        together.wait(PATIENCE)
         server.start()
         return postmaster(tmp_path / "db")
 
@@ -105,7 +106,9 @@ def test_a_killed_holder_leaves_a_server_to_take_over(data_dir: Path) -> None:
         os.kill(os.getpid(), 9)
     """
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), data_dir], cwd=root, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), data_dir], cwd=root, timeout=PATIENCE, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     orphan = postmaster(data_dir)
     assert not is_stopped(data_dir)

@@ -18,17 +18,15 @@ import psutil
 import pytest
 
 from tests.fake_vllm_program import Script
-from tests.waiting import until
+from tests.plain_http import get
+from tests.waiting import PATIENCE, until
 from tests.worker_harness import ROOT
+from tools.ports import free_port
 
 PROGRAM = ROOT / "tests" / "engine_serve_program.py"
 CANARY = "홍길동-Metformin-500mg"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+GIVES_UP = {"reading": 4.0, "failures": 1}
+"""Patience with a server that hangs for good."""
 
 
 def gone(pid: int) -> bool:
@@ -46,7 +44,7 @@ class Supervised:
     log: Path
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.health_port}{path}", trust_env=False, timeout=10)
+        return get(f"http://127.0.0.1:{self.health_port}{path}")
 
     def ready(self) -> bool:
         try:
@@ -73,7 +71,7 @@ class Supervised:
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
@@ -181,7 +179,7 @@ def test_what_a_lost_server_held_in_shared_memory_is_removed(
     script: Script, start: Start, number: signal.Signals
 ) -> None:
     script.write(shared=True)
-    supervised = start()
+    supervised = start(**GIVES_UP)
     supervised.wait_ready()
     first = supervised.wait_start(1)
     memory = Path("/dev/shm") / first["shared"]  # noqa: S108 - where shared memory is
@@ -192,7 +190,7 @@ def test_what_a_lost_server_held_in_shared_memory_is_removed(
 
 
 def test_a_stopped_server_is_noticed_and_replaced(script: Script, start: Start) -> None:
-    supervised = start()
+    supervised = start(**GIVES_UP)
     supervised.wait_ready()
     first = supervised.wait_start(1)["pid"]
     os.kill(first, signal.SIGSTOP)
@@ -231,14 +229,14 @@ def test_a_server_too_busy_for_too_long_is_replaced(script: Script, start: Start
 def test_gives_up_on_a_server_that_never_reads(script: Script, start: Start) -> None:
     script.write(exit=2)
     supervised = start(starts=3)
-    assert supervised.process.wait(30) == 1
+    assert supervised.process.wait(PATIENCE) == 1
     assert len(script.starts()) == 3
     assert "engine_unavailable" in supervised.log.read_text()
 
 
 def test_a_start_that_takes_too_long_is_a_fault(script: Script, start: Start) -> None:
     script.write(listen=False)
-    supervised = start(start=0.5)
+    supervised = start(start=5.0, starts=1000)
     first = supervised.wait_start(1)["pid"]
     supervised.wait_start(2)
     assert gone(first)
@@ -249,7 +247,7 @@ def test_a_start_that_takes_too_long_is_a_fault(script: Script, start: Start) ->
 
 def test_lets_requests_end_before_it_ends(script: Script, start: Start) -> None:
     script.write(running=2)
-    supervised = start()
+    supervised = start(drain=300.0)
     supervised.wait_ready()
     server = supervised.wait_start(1)["pid"]
     supervised.process.send_signal(signal.SIGTERM)
@@ -258,7 +256,7 @@ def test_lets_requests_end_before_it_ends(script: Script, start: Start) -> None:
     assert not gone(server)
     assert not script.asked()
     script.write(running=0)
-    assert supervised.process.wait(30) == 0
+    assert supervised.process.wait(PATIENCE) == 0
     assert script.asked()
     assert gone(server)
 
@@ -309,7 +307,7 @@ def test_nothing_outlives_a_killed_supervisor(script: Script, start: Start, help
     supervised.process.kill()
     supervised.process.wait()
     for pid in (first["pid"], first["helper"], warden):
-        until(lambda pid=pid: gone(pid), "the server to be gone with its supervisor", 20.0)  # type: ignore[misc]
+        until(lambda pid=pid: gone(pid), "the server to be gone with its supervisor")  # type: ignore[misc]
 
 
 def test_a_killed_warden_takes_the_server_with_it(script: Script, start: Start) -> None:
@@ -326,7 +324,7 @@ def test_a_killed_warden_takes_the_server_with_it(script: Script, start: Start) 
 def test_does_not_take_another_server_for_its_own(script: Script, start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         supervised = start(port=other.getsockname()[1])
-        assert supervised.process.wait(30) == 1
+        assert supervised.process.wait(PATIENCE) == 1
     assert script.starts() == []
     assert "configuration" in supervised.log.read_text()
 

@@ -19,6 +19,7 @@ from ocr_pipeline.domain.errors import ConfigurationError
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.settings import Settings
 from tests.postgres_fixtures import new_document, new_page, put
+from tests.waiting import PATIENCE
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -35,7 +36,7 @@ def settings(folder: Path, url: URL, **more: object) -> Settings:
 
 
 def ask(port: int) -> Samples:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
         text = answer.read().decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value

@@ -20,8 +20,8 @@ from PIL import Image
 
 from ocr_pipeline.operations.access import IssuedKey
 from tests.e2e.cli_harness import line_page
-from tests.front_proxy_harness import PROXIES, Front, running
-from tests.gateway_processes import SAID, GatewayPair, GatewayProcess, through
+from tests.front_proxy_harness import DEADLINE, PROXIES, Front, running
+from tests.gateway_processes import SAID, GatewayPair, GatewayProcess, directly, through
 from tests.gateway_requests import PNG, head_of, signed
 from tests.postgres_databases import TestServer
 from tests.waiting import until
@@ -32,19 +32,23 @@ PROBLEM = "application/problem+json"
 
 QUICK_CHECKS = {
     "envoy": {
+        "        - timeout: 2s": "        - timeout: 60s",
         "          interval: 2s": "          interval: 0.3s",
         "no_traffic_interval: 2s": "no_traffic_interval: 0.3s",
     },
-    "haproxy": {"check inter 2s": "check inter 300ms"},
+    "haproxy": {"check inter 2s": "check inter 300ms", "timeout check 2s": "timeout check 60s"},
 }
+"""A gateway that is away is soon left alone and soon taken back; one that is there may answer a check late."""
+
 IMPATIENT = {
     "envoy": {
-        "stream_idle_timeout: 90s": "stream_idle_timeout: 2s",
-        "route: { cluster: gateway, timeout: 75s }": "route: { cluster: gateway, timeout: 2s }",
-        "timeout: 75s # counted": "timeout: 2s # counted",
+        "stream_idle_timeout: 90s": "stream_idle_timeout: 4s",
+        "route: { cluster: gateway, timeout: 75s }": "route: { cluster: gateway, timeout: 4s }",
+        "timeout: 75s # counted": "timeout: 4s # counted",
     },
-    "haproxy": {"timeout server 90s": "timeout server 2s"},
+    "haproxy": {"timeout server 90s": "timeout server 4s"},
 }
+IMPATIENCE = 4.0
 _SEEN = iter(range(1_000_000))
 
 
@@ -52,9 +56,9 @@ _SEEN = iter(range(1_000_000))
 def gateways(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: TestServer, migrated_template: str
 ) -> Iterator[GatewayPair]:
-    """Two of them, who soon lose patience with a body."""
+    """Two of them, who lose patience with a body sooner than a proxy does."""
     url = postgres_server.create(migrated_template)
-    settings = {"OCR_PIPELINE_GATEWAY__IDLE_BODY_SECONDS": "1"}
+    settings = {"OCR_PIPELINE_GATEWAY__IDLE_BODY_SECONDS": "6", "OCR_PIPELINE_WORKER__SLOTS": "1"}
     pair = GatewayPair(tmp_path_factory.mktemp("gateways"), url.render_as_string(hide_password=False), **settings)
     try:
         pair.start()
@@ -70,49 +74,52 @@ def key(gateways: GatewayPair) -> IssuedKey:
     return gateways.issue("clinic")
 
 
-@pytest.fixture(scope="module", params=PROXIES)
-def front(
-    request: pytest.FixtureRequest, gateways: GatewayPair, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Front]:
-    """A proxy with the shipped times."""
-    with running(request.param, tmp_path_factory.mktemp(request.param), gateways.ports, QUICK_CHECKS) as started:
-        yield started
+@pytest.fixture(scope="module")
+def fronts(gateways: GatewayPair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Front]]:
+    """Both proxies with the shipped times, side by side, that what takes its time takes it once."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(running(name, tmp_path_factory.mktemp(name), gateways.ports, QUICK_CHECKS))
+            for name in PROXIES
+        }
+
+
+@pytest.fixture(params=PROXIES)
+def front(request: pytest.FixtureRequest, fronts: dict[str, Front]) -> Front:
+    """One of them."""
+    return fronts[request.param]
 
 
 @pytest.fixture(scope="module", params=PROXIES)
 def impatient(
     request: pytest.FixtureRequest, gateways: GatewayPair, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
-    """A proxy that waits two seconds where it would wait 75 or 90."""
+    """A proxy that waits four seconds where it would wait 75 or 90."""
     with running(request.param, tmp_path_factory.mktemp(request.param), gateways.ports, IMPATIENT) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def clients(
-    gateways: GatewayPair, key: IssuedKey, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[httpx.Client]]:
-    """Through both proxies, side by side, that gateways need not stop and start for each."""
+def clients(fronts: dict[str, Front], key: IssuedKey) -> Iterator[list[httpx.Client]]:
+    """Through both proxies."""
     with ExitStack() as stack:
-        started = [
-            stack.enter_context(running(name, tmp_path_factory.mktemp(name), gateways.ports, QUICK_CHECKS))
-            for name in PROXIES
-        ]
-        yield [stack.enter_context(through(front, key)) for front in started]
+        yield [stack.enter_context(through(front, key)) for front in fronts.values()]
 
 
 def test_tls_ends_here_and_offers_both_protocols(front: Front) -> None:
-    for protocol in ("h2", "http/1.1"):
-        front.trust.set_alpn_protocols([protocol])
-        with front.raw() as connection:
-            assert connection.selected_alpn_protocol() == protocol
-            assert connection.version() == "TLSv1.3"
-    front.trust.set_alpn_protocols(["http/1.1"])
+    try:
+        for protocol in ("h2", "http/1.1"):
+            front.trust.set_alpn_protocols([protocol])
+            with front.raw() as connection:
+                assert connection.selected_alpn_protocol() == protocol
+                assert connection.version() == "TLSv1.3"
+    finally:
+        front.trust.set_alpn_protocols(["http/1.1"])
 
 
 def test_a_stranger_to_the_certificate_turns_back(front: Front) -> None:
     with (
-        socket.create_connection(("127.0.0.1", front.port), 30) as bare,
+        socket.create_connection(("127.0.0.1", front.port), DEADLINE) as bare,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         ssl.create_default_context().wrap_socket(bare, server_hostname="127.0.0.1")
@@ -161,7 +168,9 @@ def test_a_proxy_logs_neither_paths_nor_queries(front: Front, key: IssuedKey) ->
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/ready"])
 def test_the_inside_is_shown_inside_alone(front: Front, gateways: GatewayPair, path: str) -> None:
-    assert all(httpx.get(process.url + path, trust_env=False).is_success for process in gateways.processes)
+    assert all(
+        httpx.get(process.url + path, timeout=DEADLINE, trust_env=False).is_success for process in gateways.processes
+    )
     for written in (path, f"{path}?x", f"/{path}", f"{path}/", f"/.{path}", path.replace("e", "%65"), "/v1/.." + path):
         assert front.get(written)[0] in {401, 404}, written
         assert b"ocr_" not in front.get(written)[2]
@@ -178,7 +187,7 @@ def test_a_megabyte_is_taken_in_and_read_back(front: Front, key: IssuedKey) -> N
     scan = noise(600, 600)
     assert len(scan) > 1_000_000
     with through(front, key) as client:
-        taken = client.post("/v1/documents?type=prescription", content=scan, headers={**PNG, "Prefer": "wait=25"})
+        taken = client.post("/v1/documents?type=prescription", content=scan, headers={**PNG, "Prefer": "wait=60"})
         assert (taken.status_code, taken.json()["state"]) == (200, "completed")
         read = client.get(f"{taken.headers['Location']}/text")
         assert read.text.strip() == SAID
@@ -208,36 +217,41 @@ def test_more_is_refused_as_a_problem(
     assert gateways.counted() == before
 
 
-def test_a_body_that_does_not_come_is_given_up(front: Front, key: IssuedKey) -> None:
+def test_a_body_that_does_not_come_is_given_up(fronts: dict[str, Front], key: IssuedKey) -> None:
     """By the gateway, in its own words: the proxies' bounds are later."""
     scan = noise(8, 8)
-    headers = signed(key, "POST", "/v1/documents", PNG, scan)
-    with front.raw() as connection:
-        connection.sendall(head_of("POST", "/v1/documents", len(scan), headers) + scan[:40])
-        answer = HTTPResponse(connection)
-        answer.begin()
-        assert (answer.status, answer.headers["Content-Type"]) == (408, PROBLEM)
-        assert b'"body_too_slow"' in answer.read()
+    with ExitStack() as stack:
+        begun = {name: stack.enter_context(front.raw()) for name, front in fronts.items()}
+        for connection in begun.values():
+            headers = signed(key, "POST", "/v1/documents", PNG, scan)
+            connection.sendall(head_of("POST", "/v1/documents", len(scan), headers) + scan[:40])
+        for name, connection in begun.items():
+            answer = HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, answer.headers["Content-Type"]) == (408, PROBLEM), name
+            assert b'"body_too_slow"' in answer.read(), name
 
 
 def test_events_outlive_what_other_answers_may_take(impatient: Front, gateways: GatewayPair, key: IssuedKey) -> None:
     gateways.busy(is_busy=True)
-    with through(impatient, key) as client:
+    gateways.slow(0.6)
+    said: list[str] = []
+    with through(impatient, key) as client, directly(gateways.processes[0], key) as aside:
         cut = client.post(
-            "/v1/documents", content=pages(8), headers={"Content-Type": "image/tiff", "Prefer": "wait=20"}
+            "/v1/documents", content=pages(8), headers={"Content-Type": "image/tiff", "Prefer": "wait=60"}
         )
         assert cut.status_code == 504, "other answers are cut off, or the rest shows nothing"
-        (document,) = client.get("/v1/documents?limit=1").json()["documents"]
-        gateways.slow(0.7)
-        gateways.busy(is_busy=False)
+        (document,) = aside.get("/v1/documents?limit=1").json()["documents"]
         with client.stream("GET", f"/v1/documents/{document['id']}/events") as stream:
             began = time.monotonic()
-            said = [line for line in stream.iter_lines() if line.startswith("event:")]
+            for line in stream.iter_lines():
+                gateways.busy(is_busy=False)
+                said += [line] if line.startswith("event:") else []
             lasted = time.monotonic() - began
     gateways.slow(0)
     assert said[-1] == "event: settled"
     assert said.count("event: progress") >= 4
-    assert lasted > 2
+    assert lasted > IMPATIENCE
 
 
 def test_a_gateway_that_is_told_to_stop_finishes_what_it_has(
@@ -248,8 +262,8 @@ def test_a_gateway_that_is_told_to_stop_finishes_what_it_has(
     gateways.busy(is_busy=True)
     kept = gateways.counted()
     with ThreadPoolExecutor(16) as threads:
-        waiting = [threads.submit(hand_in, client, {"Prefer": "wait=40"}) for client in clients for _ in range(8)]
-        until(lambda: gateways.counted() == kept + 16, "all documents taken in")
+        waiting = [threads.submit(hand_in, client, {"Prefer": "wait=60"}) for client in clients for _ in range(8)]
+        until(lambda: gateways.counted() == kept + 16, "all documents taken in", every=0.5)
         before = len(stopped.answered())
         stopped.tell_to_stop()
         until(lambda: not stopped.listens(), "no new requests at the gateway that was told to stop")
@@ -258,7 +272,7 @@ def test_a_gateway_that_is_told_to_stop_finishes_what_it_has(
             assert [hand_in(client).status_code for _ in range(5)] == [202] * 5
         assert len(stopped.answered()) == before
         gateways.busy(is_busy=False)
-        assert [one.result(60).status_code for one in waiting] == [200] * 16
+        assert [one.result(DEADLINE).status_code for one in waiting] == [200] * 16
     until(stopped.has_ended, "the end of the gateway")
     assert len(stopped.answered()) > before, "nothing was in its hands, so this shows nothing"
     stopped.start()

@@ -15,6 +15,7 @@ from ocr_pipeline.domain.clients import Role
 from ocr_pipeline.operations.access import ManageClients, ManageKeys
 from tests.gateway_fixtures import Gateway, OpenGateway, new_page
 from tests.gateway_requests import PNG, connect, head_of, kept, problem, raw, signed
+from tests.waiting import PATIENCE
 
 FORM_OF_AN_UNKNOWN_TYPE = (
     b'--a\r\nContent-Disposition: form-data; name="type"\r\n\r\nx-ray\r\n--a\r\n'
@@ -35,7 +36,7 @@ def test_a_wrong_secret_and_an_unknown_key_look_alike(gateway: Gateway) -> None:
     key = gateway.issue()
     answers = []
     for auth in (SignedAuth(key.key.id, bytes(32)), SignedAuth("ock_aaaaaaaaaaaaaaaaaaaa", key.secret)):
-        with httpx.Client(base_url=gateway.url, auth=auth, trust_env=False) as client:
+        with httpx.Client(base_url=gateway.url, auth=auth, timeout=PATIENCE, trust_env=False) as client:
             answer = client.get("/v1/documents")
             assert problem(answer) == (401, "signature_wrong")
             answers.append({name: value for name, value in answer.json().items() if name != "request_id"})
@@ -51,7 +52,7 @@ def test_a_request_is_taken_once(gateway: Gateway) -> None:
 
 
 # The bound itself is tested on a clock that stands still; this one runs on while the request is under way.
-@pytest.mark.parametrize("seconds", [-301, 330])
+@pytest.mark.parametrize("seconds", [-301, 3600])
 def test_an_old_or_early_signature_is_refused(gateway: Gateway, seconds: int) -> None:
     headers = signed(gateway.issue(), "GET", "/v1/documents", {}, b"", created=int(time.time()) + seconds)
     with gateway.anybody() as client:
@@ -191,13 +192,13 @@ def test_a_flood_of_headers_is_refused(gateway: Gateway) -> None:
 
 
 def test_a_client_that_asks_too_often_waits(gateway: Gateway) -> None:
-    with gateway.client("hasty", requests_per_minute=60, burst=3) as client:
+    with gateway.client("hasty", requests_per_minute=1, burst=3) as client:
         answers = [client.get("/v1/documents") for _ in range(5)]
         assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
         assert problem(answers[4]) == (429, "rate_limited")
         assert int(answers[4].headers["Retry-After"]) >= 1
         assert answers[0].headers["RateLimit"].startswith('"client";r=2')
-        assert answers[0].headers["RateLimit-Policy"] == '"client";q=3;w=3'
+        assert answers[0].headers["RateLimit-Policy"] == '"client";q=3;w=180'
     with gateway.client("patient") as other:
         assert other.get("/v1/documents").status_code == 200
 

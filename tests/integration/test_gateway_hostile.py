@@ -16,7 +16,7 @@ from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.gateway.service import Service
 from tests.gateway_fixtures import Gateway, OpenGateway, new_page
 from tests.gateway_requests import PNG, connect, head_of, kept, problem, signed
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=a"}
@@ -242,7 +242,9 @@ def test_readiness_is_told_while_a_service_hangs(gateway: Gateway, monkeypatch: 
 
 def _checked_anew(gateway: Gateway) -> dict[str, str]:
     gateway.service.health._looked = None
-    checks: dict[str, str] = httpx.get(f"{gateway.url}/health/ready", trust_env=False).json()["checks"]
+    checks: dict[str, str] = httpx.get(f"{gateway.url}/health/ready", timeout=PATIENCE, trust_env=False).json()[
+        "checks"
+    ]
     return checks
 
 
@@ -252,24 +254,23 @@ def test_a_service_that_fails_is_told_by_its_code(gateway: Gateway, monkeypatch:
 
     monkeypatch.setattr(gateway.service.health._checks["store"], "_check", away)
     gateway.service.health._looked = None
-    answer = httpx.get(f"{gateway.url}/health/ready", trust_env=False)
+    with gateway.anybody() as client:
+        answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["checks"]["store"]) == (503, "store_unavailable")
 
 
 def test_nobody_is_kept_at_the_door_for_ever(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    hanging = threading.Event()
-    monkeypatch.setattr("ocr_pipeline.gateway.service._KNOCKING_SECONDS", 0.3)
+    hanging, nonces = threading.Event(), type(gateway.service.authenticator._signed._nonces)
+    claim = nonces.claim
     with gateway.client() as client:
         assert client.get("/v1/documents").status_code == 200
-        claim = type(gateway.service.authenticator._signed._nonces).claim
         with monkeypatch.context() as patched:
-            patched.setattr(
-                type(gateway.service.authenticator._signed._nonces),
-                "claim",
-                lambda *arguments, **named: hanging.wait(60) and claim(*arguments, **named),
-            )
-            answer = client.get("/v1/documents")
-            hanging.set()
+            patched.setattr("ocr_pipeline.gateway.service._KNOCKING_SECONDS", 0.3)
+            patched.setattr(nonces, "claim", lambda *arguments, **named: hanging.wait() and claim(*arguments, **named))
+            try:
+                answer = client.get("/v1/documents")
+            finally:
+                hanging.set()
         assert problem(answer) == (503, "unavailable")
         assert answer.headers["Retry-After"]
         assert client.get("/v1/documents").status_code == 200

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import pytest
+
+from ocr_pipeline.adapters import limits
 from tests.gateway_fixtures import Gateway, OpenGateway
 from tests.services_fixtures import lacking
+from tests.waiting import PATIENCE
 from tools.private_valkey import ValkeyServer, ValkeyServerError
 
 
-def test_a_gateway_counts_in_valkey_and_alone_while_it_is_away(open_gateway: OpenGateway, tmp_path: Path) -> None:
+def test_a_gateway_counts_in_valkey_and_alone_while_it_is_away(
+    open_gateway: OpenGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits long, so that no pause of the machine counts as an outage."""
+    monkeypatch.setattr(limits, "ValkeyLimiter", partial(limits.ValkeyLimiter, timeout=PATIENCE))
     server = ValkeyServer(tmp_path / "valkey")
     try:
         server.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,8 +15,9 @@ from standardwebhooks import Webhook
 from ocr_pipeline.domain.ids import ClientId
 from tests.gateway_fixtures import OpenGateway, new_page
 from tests.gateway_requests import PNG, kept, problem
+from tests.waiting import PATIENCE, until
 
-OPEN = {"allow_http": True, "allow_private": True, "interval_seconds": 0.1}
+OPEN = {"allow_http": True, "allow_private": True, "interval_seconds": 0.1, "timeout_seconds": PATIENCE}
 
 
 @dataclass
@@ -53,13 +53,14 @@ def receiver() -> Iterator[Receiver]:
 
 
 def log_of(client: httpx.Client, place: str) -> list[dict[str, object]]:
-    deadline = time.monotonic() + 30
-    while True:
-        hooks: list[dict[str, object]] = client.get(f"{place}/webhooks").json()["webhooks"]
-        if hooks and hooks[0]["deliveries"]:
-            return hooks
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    hooks: list[dict[str, object]] = []
+
+    def tried() -> bool:
+        hooks[:] = client.get(f"{place}/webhooks").json()["webhooks"]
+        return bool(hooks and hooks[0]["deliveries"])
+
+    until(tried, "a delivery in the log")
+    return hooks
 
 
 def test_a_settled_document_is_told_of_once_and_signed(open_gateway: OpenGateway, receiver: Receiver) -> None:

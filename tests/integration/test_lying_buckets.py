@@ -16,13 +16,18 @@ from ocr_pipeline.triggers.events import Change, ObjectEvent
 from ocr_pipeline.triggers.take import Outcome
 from tests.unit.triggers.world import BUCKET, TriggerWorld
 from tests.unit.world import PNG
+from tests.waiting import PATIENCE
 
 EVENT = ObjectEvent(Change.CREATED, BUCKET, "in/환자 1.png", size=1)
 
 
 @contextmanager
 def bucket(told: int, said: int, sent: bytes, release: Event) -> Iterator[S3Buckets]:
-    """One object: HEAD tells of so many bytes, GET says so many and sends these; then it hangs or goes away."""
+    """One object: HEAD tells of so many bytes, GET says so many and sends these; then it hangs or goes away.
+
+    Only for a server that will hang there is little patience.
+    """
+    patience = PATIENCE if release.is_set() else 3
 
     class Server(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -33,7 +38,7 @@ def bucket(told: int, said: int, sent: bytes, release: Event) -> Iterator[S3Buck
         def do_GET(self) -> None:
             self.answer(said)
             self.wfile.write(sent)
-            release.wait(20)
+            release.wait()
             self.close_connection = True
 
         def answer(self, size: int) -> None:
@@ -51,7 +56,7 @@ def bucket(told: int, said: int, sent: bytes, release: Event) -> Iterator[S3Buck
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    endpoint = S3Endpoint(url, "us-east-1", "key", "secret", path_style=True, read_timeout=1, attempts=1)
+    endpoint = S3Endpoint(url, "us-east-1", "key", "secret", path_style=True, read_timeout=patience, attempts=1)
     client = endpoint.client()
     try:
         yield S3Buckets(client)

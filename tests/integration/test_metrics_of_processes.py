@@ -18,9 +18,10 @@ from ocr_pipeline.domain.ids import DocumentId, PageRef
 from ocr_pipeline.domain.messages import RecognitionTask
 from ocr_pipeline.domain.priorities import QUARANTINE, Priority
 from ocr_pipeline.domain.sealing import WrappedKey
-from tests.waiting import until
+from tests.plain_http import get
+from tests.waiting import PATIENCE, until
 from tests.worker_harness import ROOT, crew
-from tools.private_rabbitmq import free_ports
+from tools.ports import free_port
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -29,14 +30,14 @@ ASKED = 40
 
 def fetched(url: str) -> str:
     try:
-        answer = httpx.get(url, trust_env=False, timeout=5)
+        answer = get(url)
     except httpx.TransportError:
         return ""
     return answer.text if answer.status_code == 200 else ""
 
 
 def test_two_gateway_processes_count_together(tmp_path: Path, postgres_url: URL, broker_url: str) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     environment = {
         **os.environ,
         "OCR_PIPELINE_DATA_DIR": str(tmp_path),
@@ -58,17 +59,18 @@ def test_two_gateway_processes_count_together(tmp_path: Path, postgres_url: URL,
     try:
         until(lambda: bool(fetched(f"{url}/health/live")), "a gateway", 150)
         for _ in range(ASKED):
-            assert httpx.get(f"{url}/problems/too_large", trust_env=False).status_code == 200
+            assert get(f"{url}/problems/too_large").status_code == 200
         counted = f'ocr_gateway_requests_total{{method="GET",route="/problems/{{code}}",status="200"}} {ASKED}.0'
+        until(lambda: counted in fetched(f"{url}/metrics"), "the last request counted")
         # Each answer comes from one of the two, and every one of them knows of all.
         assert all(counted in fetched(f"{url}/metrics") for _ in range(6))
     finally:
         server.terminate()
-        server.wait(60)
+        server.wait(PATIENCE)
 
 
 def test_the_quarantine_tells_of_its_children(tmp_path: Path, broker_url: str) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     counted = tmp_path / "counted"
     environment = {
         "OCR_PIPELINE_DATA_DIR": str(tmp_path),

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests import front_proxy_harness as harness
+from tests.waiting import PATIENCE, until
+from tools.ports import free_port
 
 SHIPPED = harness.ROOT / "deploy" / "flower" / "haproxy-flower.cfg"
 KNOWN = {"Authorization": "Basic " + base64.b64encode(b"operator:right").decode()}
@@ -54,10 +56,10 @@ def servers() -> Iterator[tuple[int, int]]:
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory, servers: tuple[int, int]) -> Iterator[HTTPSConnection]:
     """The door of operators, in a proxy that has both files."""
-    folder, port = tmp_path_factory.mktemp("operators"), harness.free_port()
+    folder, port = tmp_path_factory.mktemp("operators"), free_port()
     flower, gateway = servers
     trust = ssl.create_default_context(cafile=str(harness._certificates(folder)))
-    command, environment = harness._haproxy(folder, harness.free_port(), [gateway], {})
+    command, environment = harness._haproxy(folder, free_port(), [gateway], {})
     replaced = {
         "bind :8444": f"bind 127.0.0.1:{port}",
         "password $6$changeme$changeme": "insecure-password right",
@@ -71,7 +73,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, servers: tuple[int, int]) -> 
     process = subprocess.Popen(
         [*command, "-f", str(configuration)], env=os.environ | environment, stdout=log, stderr=log
     )
-    connection = HTTPSConnection("127.0.0.1", port, timeout=30, context=trust)
+    connection = HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=trust)
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "haproxy.log").read_text()[-3000:]
@@ -80,11 +82,11 @@ def door(tmp_path_factory: pytest.TempPathFactory, servers: tuple[int, int]) -> 
         return False
 
     try:
-        harness.until(answers, "haproxy does not start")
+        until(answers, "haproxy does not start")
         yield connection
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(PATIENCE)
         log.close()
 
 

@@ -37,9 +37,10 @@ from ocr_pipeline.flow.settle import move
 from ocr_pipeline.operations.notify import Notified, SendWebhooks
 from tests.postgres_fixtures import new_document, put
 from tests.unit.world import CLIENT, World
+from tests.waiting import PATIENCE
 
 HOST = "receiver.example"
-ENOUGH = timedelta(seconds=20)
+ENOUGH = timedelta(seconds=PATIENCE)
 SHORT = timedelta(milliseconds=600)
 
 
@@ -280,25 +281,25 @@ def test_an_interim_response_is_passed_over(receiver: Receiver, senders: Senders
 def test_a_head_that_drips_ends_at_the_deadline(receiver: Receiver, senders: Senders) -> None:
     receiver.behaviour = drips(b"HTTP/1.1 200 OK\r\nx: ", b"a")
     assert cause_of(senders(timeout=SHORT), receiver.url()) == "timeout"
-    assert receiver.hung_up.wait(30)
+    assert receiver.hung_up.wait(PATIENCE)
 
 
 def test_interim_responses_without_end_are_cut_off(receiver: Receiver, senders: Senders) -> None:
     receiver.behaviour = drips(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 40)
     assert cause_of(senders(), receiver.url()) == "no_http"
-    assert receiver.hung_up.wait(30)
+    assert receiver.hung_up.wait(PATIENCE)
 
 
 def test_a_head_without_end_is_cut_off(receiver: Receiver, senders: Senders) -> None:
     receiver.behaviour = drips(b"HTTP/1.1 200 OK\r\nx: ", b"a" * MAX_HEAD_BYTES)
     assert cause_of(senders(), receiver.url()) == "no_http"
-    assert receiver.hung_up.wait(30)
+    assert receiver.hung_up.wait(PATIENCE)
 
 
 def test_a_body_without_end_is_not_read(receiver: Receiver, senders: Senders) -> None:
     receiver.behaviour = drips(b"HTTP/1.1 200 OK\r\n\r\n", b"a" * 65_536)
     assert senders().send(receiver.url(), {}, b"{}") == 200
-    assert receiver.hung_up.wait(30)
+    assert receiver.hung_up.wait(PATIENCE)
 
 
 def test_what_is_no_http(receiver: Receiver, senders: Senders) -> None:

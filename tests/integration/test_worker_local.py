@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,8 +22,9 @@ from ocr_pipeline.domain.messages import IntakeTask, PageFailed, PageRead, Recog
 from ocr_pipeline.domain.priorities import Priority
 from ocr_pipeline.domain.retries import Failure
 from tests.messages_factory import intake_task, page_read, recognition_task
+from tests.waiting import PATIENCE, until
 
-SECONDS = 20.0
+SECONDS = PATIENCE
 QUICK = Patience(first=0.001, longest=0.01)
 
 
@@ -170,8 +172,11 @@ def test_stopping_finishes_the_page_in_hand_and_applies_its_report(world: World)
     for task in tasks:
         world.queue.send_recognition(task)
     assert worker.until(lambda: len(world.read) == 1, SECONDS)
-    threading.Timer(0.05, world.hold.set).start()
-    assert worker.stop(SECONDS)
+    with ThreadPoolExecutor(1) as threads:
+        stopping = threads.submit(worker.stop, SECONDS)
+        until(lambda: world.queue.pages.depth == 0, "the rest to be forgotten")
+        world.hold.set()
+        assert stopping.result()
     assert [report.page for report in world.applied] == [tasks[0].page]
     assert world.read == tasks[:1]
     with pytest.raises(QueueUnavailable):

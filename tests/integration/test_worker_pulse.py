@@ -7,12 +7,13 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.waiting import until
 from tests.worker_harness import Crew, crew
-from tools.private_rabbitmq import free_ports
-from workers.pulse import Pulse
+from tools.ports import free_port
+from workers.pulse import BEAT_SECONDS, Pulse
 
 RESULTS = ("results",)
 
@@ -44,14 +45,15 @@ def test_the_loop_of_a_connected_worker_beats_and_a_frozen_one_does_not(workers:
     for turn in range(3):
         until(lambda: beats(file), f"beat {turn}")
     worker.process.send_signal(signal.SIGSTOP)
+    until(lambda: psutil.Process(worker.process.pid).status() == psutil.STATUS_STOPPED, "the worker to freeze")
     beats(file)
     with pytest.raises(AssertionError, match="a beat of a frozen worker"):
-        until(lambda: beats(file), "a beat of a frozen worker", seconds=7)
+        until(lambda: beats(file), "a beat of a frozen worker", seconds=BEAT_SECONDS + 1)
 
 
 @pytest.mark.slow
 def test_a_worker_that_waits_for_its_broker_is_alive(tmp_path: Path, file: Path) -> None:
-    nobody = f"amqp://guest:guest@127.0.0.1:{free_ports(1)[0]}//"
+    nobody = f"amqp://guest:guest@127.0.0.1:{free_port()}//"
     with crew(tmp_path, nobody, environment={"OCR_PIPELINE_WORKER__PULSE_FILE": str(file)}) as workers:
         workers.start("results", RESULTS, "-c", "1", ready=False)
         for turn in range(3):

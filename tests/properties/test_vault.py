@@ -346,7 +346,7 @@ def test_threads_share_a_vault() -> None:
     def work(number: int) -> bool:
         place = Place(DocumentId(UUID(int=number)), Purpose.PAGE_IMAGE, 1)
         key = vault.new_key(place.document_id)
-        start.wait(timeout=30)
+        start.wait(timeout=120)
         return all(vault.open(key, place, vault.seal(key, place, bytes([i]))) == bytes([i]) for i in range(100))
 
     with ThreadPoolExecutor(6) as pool:

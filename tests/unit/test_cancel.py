@@ -184,7 +184,7 @@ def test_of_several_who_cancel_at_once_one_does() -> None:
     document_id = world.queued()
 
     def cancel(number: int) -> bool:
-        ready.wait(timeout=30)
+        ready.wait(timeout=120)
         return world.cancel(document_id, actor=f"client {number}")
 
     with ThreadPoolExecutor(6) as pool:

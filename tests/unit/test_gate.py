@@ -16,7 +16,7 @@ from ocr_pipeline.recognition.gate import Answer, Gate, GateRules
 from tests.waiting import until
 
 URGENT, ROUTINE, BULK = Priority.URGENT, Priority.ROUTINE, Priority.BULK
-DEADLINE = 10.0
+DEADLINE = 120.0
 
 
 @dataclass

@@ -69,7 +69,7 @@ def test_many_watchers_at_once_share_one_look() -> None:
     together = Barrier(8)
 
     def watch(_: int) -> object:
-        together.wait(10)
+        together.wait(120)
         return take()
 
     with ThreadPoolExecutor(8) as watchers:

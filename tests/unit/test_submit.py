@@ -341,7 +341,7 @@ def test_of_requests_at_once_under_one_key_one_makes_a_document(contents: list[b
     def receive(content: bytes) -> Receipt | None:
         with world.submit.receiving(arrival(idempotency="key", again=True)) as reception:
             reception.write(PNG + content)
-            ready.wait(timeout=30)
+            ready.wait(timeout=120)
             try:
                 return reception.finish()
             except IdempotencyMismatch:
@@ -364,7 +364,7 @@ def test_of_equal_files_at_once_one_becomes_a_document(keys: list[str | None]) -
     def receive(key: str | None) -> Receipt:
         with world.submit.receiving(arrival(idempotency=key)) as reception:
             reception.write(PNG)
-            ready.wait(timeout=30)
+            ready.wait(timeout=120)
             return reception.finish()
 
     with ThreadPoolExecutor(6) as pool:

@@ -92,7 +92,7 @@ def test_many_at_once_are_let_in_no_more_than_one_after_another() -> None:
     records.waiting_pages = count  # type: ignore[method-assign]
 
     def ask(_: int) -> bool:
-        together.wait(10)
+        together.wait(120)
         return counts.let_in(CLINIC, 3)
 
     with ThreadPoolExecutor(16) as threads:

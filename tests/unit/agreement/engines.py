@@ -12,7 +12,7 @@ from ocr_pipeline.ports.engine import PageImage, RecognitionOptions
 from ocr_pipeline.recognition.agreement.agreement import Agreement
 from ocr_pipeline.recognition.agreement.observer import CrossCheckObserver, Outcome
 
-DEADLINE = 10.0
+DEADLINE = 120.0
 
 
 @dataclass

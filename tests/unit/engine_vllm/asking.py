@@ -39,6 +39,11 @@ def make_request(**changes: Any) -> GenerationRequest:
     return GenerationRequest(**{**fields, **changes})
 
 
+def patient(url: str, **settings: Any) -> VllmServer:
+    """A client that gives a server of the same busy machine all the time it needs, where not told otherwise."""
+    return VllmServer(url, **{"stall_seconds": 120.0, "connect_seconds": 120.0, "load_seconds": 120.0, **settings})
+
+
 async def read(server: VllmServer, request: GenerationRequest | None = None) -> list[Token | Finish]:
     async with aclosing(server.generate(request or make_request())) as answer:
         return [said async for said in answer]
@@ -48,7 +53,7 @@ def ask(scripted: ScriptedVllm, request: GenerationRequest | None = None, **sett
     """One generation with a client of its own."""
 
     async def reading() -> list[Token | Finish]:
-        server = VllmServer(scripted.url, **settings)
+        server = patient(scripted.url, **settings)
         try:
             return await read(server, request)
         finally:

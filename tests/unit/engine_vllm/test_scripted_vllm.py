@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from ocr_pipeline.adapters.engines.vllm import VllmServer
 from ocr_pipeline.domain.errors import EngineError, EngineUnavailable
 from tests.scripted_vllm import (
     ByRequest,
@@ -22,7 +21,7 @@ from tests.scripted_vllm import (
     by_characters,
     overloaded,
 )
-from tests.unit.engine_vllm.asking import ask, make_request, read, text_of, tokens_of
+from tests.unit.engine_vllm.asking import ask, make_request, patient, read, text_of, tokens_of
 
 
 def test_a_behaviour_for_some_times_then_as_before() -> None:
@@ -56,7 +55,7 @@ def test_who_waits_goes_by_priority_then_by_arrival() -> None:
     with ScriptedVllm(Hangs(), slots=1) as scripted:
 
         async def five() -> None:
-            server = VllmServer(scripted.url)
+            server = patient(scripted.url)
             readings = []
             for position, priority in enumerate([0, 2, 1, 2, 0]):
                 request = make_request(request_id=f"{priority}-{position}", priority=priority)
@@ -79,7 +78,7 @@ def test_who_gives_up_waiting_leaves_the_queue() -> None:
     with ScriptedVllm(Hangs(), slots=1) as scripted:
 
         async def two() -> None:
-            server = VllmServer(scripted.url)
+            server = patient(scripted.url)
             readings = [asyncio.create_task(read(server)) for _ in range(2)]
             await asyncio.to_thread(scripted.wait_for, lambda it: it.waiting == 1)
             for reading in reversed(readings):
@@ -96,7 +95,7 @@ def test_more_slots_let_waiting_requests_run() -> None:
     with ScriptedVllm(Hangs(), slots=1) as scripted:
 
         async def two() -> None:
-            server = VllmServer(scripted.url)
+            server = patient(scripted.url)
             readings = [asyncio.create_task(read(server)) for _ in range(2)]
             await asyncio.to_thread(scripted.wait_for, lambda it: it.waiting == 1)
             await asyncio.to_thread(scripted.set_slots, 2)
@@ -114,7 +113,7 @@ def test_a_killed_server_resets_what_was_under_way_and_comes_back_on_its_port() 
         port = scripted.port
 
         async def cut_off() -> None:
-            server = VllmServer(scripted.url)
+            server = patient(scripted.url)
             async with aclosing(server.generate(make_request())) as answer:
                 await anext(answer)
                 await asyncio.to_thread(scripted.die)

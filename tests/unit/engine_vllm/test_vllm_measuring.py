@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_pipeline.adapters.engines.vllm import VllmServer
 from ocr_pipeline.adapters.engines.vllm.discovery import base_address, resolve, server_id
 from ocr_pipeline.adapters.engines.vllm.gpu_memory import NOT_MEASURED, DcgmExporter, GpuUse, Nvml, parse_dcgm
 from ocr_pipeline.adapters.engines.vllm.metrics import parse_load
 from ocr_pipeline.domain.errors import ConfigurationError, EngineGarbage, EngineUnavailable
 from ocr_pipeline.ports.generation import ServerLoad
 from tests.scripted_vllm import Page, ScriptedVllm
+from tests.unit.engine_vllm.asking import patient
 
 MIB = 1 << 20
 
@@ -99,10 +99,10 @@ def test_half_a_measurement_is_none(text: str) -> None:
     assert parse_dcgm(text) == NOT_MEASURED
 
 
-def measured(url: str) -> GpuUse:
+def measured(url: str, seconds: float = 120.0) -> GpuUse:
     async def asking() -> GpuUse:
         async with httpx.AsyncClient() as client:
-            return await DcgmExporter(url, client, seconds=1.0).measure()
+            return await DcgmExporter(url, client, seconds=seconds).measure()
 
     return asyncio.run(asking())
 
@@ -111,9 +111,11 @@ def test_an_exporter_that_fails_means_not_measured() -> None:
     with ScriptedVllm() as scripted:
         url = f"{scripted.url}/dcgm"
         assert measured(url) == NOT_MEASURED
-        for page in (Page("<html>", "text/html"), Page("DCGM_FI_DEV_FB_USED x\n", "text/plain"), None):
+        for page in (Page("<html>", "text/html"), Page("DCGM_FI_DEV_FB_USED x\n", "text/plain")):
             scripted.pages["/dcgm"] = page
             assert measured(url) == NOT_MEASURED
+        scripted.pages["/dcgm"] = None
+        assert measured(url, seconds=0.2) == NOT_MEASURED
         scripted.pages["/dcgm"] = Page(DCGM, "text/plain")
         assert measured(url).count == 2
     assert measured(url) == NOT_MEASURED
@@ -125,7 +127,7 @@ def test_gpu_memory_is_part_of_the_load() -> None:
             return GpuUse(2, 300, 1000)
 
     async def asking(url: str) -> ServerLoad:
-        server = VllmServer(url, gpu_memory=Gpus())
+        server = patient(url, gpu_memory=Gpus())
         try:
             return await server.load()
         finally:

@@ -89,7 +89,7 @@ def failure(behaviour: Behaviour) -> EngineError:
         system=SECRET,
         sampling=Sampling(stop=(SECRET,), extra={"note": SECRET}),
     )
-    stall = 0.2 if isinstance(behaviour, Hangs) else 20.0
+    stall = 0.2 if isinstance(behaviour, Hangs) else 120.0
     with ScriptedVllm(behaviour) as scripted, pytest.raises(EngineError) as caught:
         ask(scripted, request, api_key=KEY, stall_seconds=stall)
     return caught.value

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ocr_pipeline.adapters.engines.vllm import VllmServer
+from ocr_pipeline.adapters.engines.vllm import VllmServer, client
 from ocr_pipeline.domain.errors import (
     ConfigurationError,
     ContextTooLong,
@@ -44,7 +44,7 @@ from tests.scripted_vllm import (
     overloaded,
     too_long,
 )
-from tests.unit.engine_vllm.asking import ask, make_request, picture, read, text_of, tokens_of
+from tests.unit.engine_vllm.asking import ask, make_request, patient, picture, read, text_of, tokens_of
 
 
 @pytest.fixture
@@ -77,9 +77,12 @@ def test_the_request_arrives_as_asked(scripted: ScriptedVllm) -> None:
     assert asked.outcome is Outcome.FINISHED
 
 
-def test_one_connection_serves_request_after_request(scripted: ScriptedVllm) -> None:
+def test_one_connection_serves_request_after_request(scripted: ScriptedVllm, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seconds in ("_FAREWELL_SECONDS", "_IDLE_SECONDS"):
+        monkeypatch.setattr(client, seconds, 120.0)
+
     async def twice() -> None:
-        server = VllmServer(scripted.url)
+        server = patient(scripted.url)
         assert text_of(await read(server)) == text_of(await read(server)) == "one two three"
         await server.close()
 
@@ -149,7 +152,7 @@ def test_a_server_that_counts_no_tokens_is_believed(scripted: ScriptedVllm) -> N
 
 def test_an_address_that_ends_in_v1_is_the_same_server(scripted: ScriptedVllm) -> None:
     async def reading() -> str:
-        server = VllmServer(f"{scripted.url}/v1/")
+        server = patient(f"{scripted.url}/v1/")
         try:
             return text_of(await read(server))
         finally:
@@ -201,7 +204,7 @@ def test_an_address_that_ends_in_v1_is_the_same_server(scripted: ScriptedVllm) -
 )
 def test_a_bad_answer_is_a_typed_error(scripted: ScriptedVllm, behaviour: Behaviour, error: type[Exception]) -> None:
     scripted.behave(behaviour)
-    stall = 0.2 if isinstance(behaviour, Hangs) else 20.0
+    stall = 0.2 if isinstance(behaviour, Hangs) else 120.0
     with pytest.raises(error) as caught:
         ask(scripted, stall_seconds=stall)
     assert type(caught.value) is error
@@ -213,7 +216,7 @@ def test_tokens_before_the_break_were_given_out(scripted: ScriptedVllm) -> None:
     scripted.behave(DiesAfter(3))
 
     async def until_broken() -> None:
-        server = VllmServer(scripted.url)
+        server = patient(scripted.url)
         async with aclosing(server.generate(make_request())) as answer:
             assert tokens_of([await anext(answer), await anext(answer)]) == [("one", -0.01), (" two", -0.01)]
             with pytest.raises(EngineUnavailable):
@@ -225,7 +228,7 @@ def test_tokens_before_the_break_were_given_out(scripted: ScriptedVllm) -> None:
 
 def test_a_refused_connection_and_the_return_on_the_same_port(scripted: ScriptedVllm) -> None:
     async def through_an_outage() -> str:
-        server = VllmServer(scripted.url)
+        server = patient(scripted.url)
         await read(server)
         scripted.close_port()
         with pytest.raises(EngineUnavailable, match="cannot be reached"):
@@ -269,7 +272,7 @@ def test_closing_early_frees_the_slot(scripted: ScriptedVllm) -> None:
     scripted.behave(Says("word " * 5000, token_every=0.01))
 
     async def one_token() -> None:
-        server = VllmServer(scripted.url)
+        server = patient(scripted.url)
         async with aclosing(server.generate(make_request(max_tokens=5000))) as answer:
             await anext(answer)
             assert scripted.running == 1
@@ -286,7 +289,7 @@ def test_cancelling_the_reader_frees_the_slot(scripted: ScriptedVllm, behaviour:
     scripted.behave(behaviour)
 
     async def cancelled() -> None:
-        server = VllmServer(scripted.url)
+        server = patient(scripted.url)
         reading = asyncio.create_task(read(server))
         await asyncio.to_thread(scripted.wait_for, lambda it: it.running == 1)
         reading.cancel()
@@ -314,7 +317,7 @@ def test_a_tiff_that_cannot_be_decoded_is_the_page_s_fault(scripted: ScriptedVll
 
 def test_a_closed_server_is_unavailable(scripted: ScriptedVllm) -> None:
     async def after_closing() -> None:
-        server = VllmServer(scripted.url)
+        server = patient(scripted.url)
         await server.close()
         with pytest.raises(EngineUnavailable):
             await server.load()
@@ -332,7 +335,7 @@ def test_an_address_that_is_none_is_a_configuration_error(url: str) -> None:
 
 def load_of(scripted: ScriptedVllm, **settings: Any) -> ServerLoad:
     async def asking() -> ServerLoad:
-        server = VllmServer(scripted.url, **settings)
+        server = patient(scripted.url, **settings)
         try:
             return await server.load()
         finally:
@@ -346,7 +349,7 @@ def test_load_counts_who_runs_and_who_waits() -> None:
         scripted.cache_usage = 0.25
 
         async def three_at_once() -> ServerLoad:
-            server = VllmServer(scripted.url)
+            server = patient(scripted.url)
             readings = [asyncio.create_task(read(server)) for _ in range(3)]
             await asyncio.to_thread(scripted.wait_for, lambda it: it.waiting == 1)
             load = await server.load()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,7 +14,7 @@ from ocr_pipeline.adapters.engines.serve.supervisor import Patience, Supervisor
 from ocr_pipeline.domain.errors import ConfigurationError, EngineGarbage, EngineUnavailable
 
 PATIENCE = Patience(
-    start=30.0, reading=5.0, between=0.001, between_starting=0.001, drain=5.0, quiet=0.0, grace=3.0, look=0.001
+    start=600.0, reading=600.0, between=0.001, between_starting=0.001, drain=600.0, quiet=0.0, grace=3.0, look=0.001
 )
 
 
@@ -66,7 +66,7 @@ class World:
 
 def run(work: Awaitable[None]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await work
 
     asyncio.run(bounded())
@@ -112,7 +112,7 @@ def test_readings_in_a_row_must_fail_to_end_a_server() -> None:
 def test_gives_up_only_on_starts_that_never_read() -> None:
     async def scene() -> None:
         world = World([])
-        supervisor = world.supervisor(Patience(between_starting=0.001, between=0.001, starts=3))
+        supervisor = world.supervisor(replace(PATIENCE, starts=3))
 
         def reading(_: int) -> None:
             world.last = None if len(world.servers) == 2 else EngineUnavailable("nobody there")

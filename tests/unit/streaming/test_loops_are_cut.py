@@ -57,6 +57,8 @@ def test_the_first_round_of_a_loop_is_kept(kind: str) -> None:
         assert abs(reading.kept - loop.first_round) <= 12 + loop.first_round // 4
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_honest_pages_are_not_cut() -> None:
     rng = Random(2026)
     pages = [(legitimate(rng), OFF_BY[at % len(OFF_BY)]) for at in range(500)]
