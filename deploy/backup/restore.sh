@@ -11,8 +11,7 @@ python=${PYTHON:-python3}
 
 [ $# -eq 1 ] || [ $# -eq 2 ] || { echo "usage: $0 FOLDER [NOTES]" >&2; exit 2; }
 folder=$1
-notes=${2:-$folder}
-[ -d "$notes" ] || { echo "there is no folder $notes" >&2; exit 1; }
+[ $# -eq 1 ] || [ -d "$2" ] || { echo "there is no folder $2" >&2; exit 1; }
 [ -s "$folder/finished" ] || { echo "$folder holds no backup that was finished" >&2; exit 1; }
 (cd "$folder" && sha256sum --quiet --check SHA256SUMS) || { echo "$folder: the backup is damaged" >&2; exit 1; }
 
@@ -22,7 +21,7 @@ tables=$("$python" "$here/pipeline_data.py" database psql --no-psqlrc --tuples-o
 
 # Objects first: at no moment is there a row without its object.
 "$python" "$here/pipeline_data.py" copy-in "$folder"
-for place in "$folder" "$notes"; do
+for place in "$@"; do
     "$python" "$here/pipeline_data.py" notes-in "$place"
 done
 "$python" "$here/pipeline_data.py" database pg_restore --exit-on-error --single-transaction --no-owner --no-privileges \

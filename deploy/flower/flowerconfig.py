@@ -25,6 +25,8 @@ xheaders = True
 
 # Operators look. A revoked page would only be sent again by the sweep, and a worker is stopped by whoever started it.
 read_only = True
+# Workers tell what they do unasked. Flower's order to do so, every five seconds, they would each note as an error.
+enable_events = False
 
 persistent = True
 db = os.environ.get("FLOWER_DB", "flower.db")
