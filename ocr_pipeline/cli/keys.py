@@ -14,6 +14,9 @@ from ocr_pipeline.cli.exits import Exit
 from ocr_pipeline.cli.progress import NowAndThen
 from ocr_pipeline.cli.session import session_of
 
+_NAMED = 20
+"""So many owners of data keys that do not open are named; there may be a million."""
+
 
 def build() -> typer.Typer:
     """The group."""
@@ -49,11 +52,14 @@ def rotate(
 
     Objects are not touched. It may be stopped at any time: with --rewrap-only it goes on. Where several machines have
     a copy of the key file, use --no-rewrap, give all of them the new file, and only then --rewrap-only.
+
+    A data key that does not open, as the key that wraps it is gone, is named and left as it is; then it leaves with 7.
     """
     if rewrap_only and not rewrap:
         raise typer.BadParameter("--no-rewrap and --rewrap-only leave nothing to do")
     session, printer = session_of(context), Printer(as_json=as_json)
     done: Counter[str] = Counter()
+    unopened: Counter[str] = Counter()
     tell = NowAndThen(printer.remark)
     with session.open() as app:
         if not rewrap_only:
@@ -61,12 +67,25 @@ def rotate(
         before = app.rewrap.in_use()
         for seen, step in enumerate(app.rewrap(actor=session.actor) if rewrap else (), start=1):
             done[step.owner.kind.value] += step.rewrapped
+            if step.fault is not None:
+                unopened[step.fault.code] += 1
+                if unopened.total() <= _NAMED:
+                    printer.remark(f"{step.owner.kind.value} {step.owner.id} stays as it is: {step.fault}")
             tell(f"{seen} of {before.left} data keys seen, {done.total()} rewrapped")
         left = app.rewrap.in_use().left
     printer.answer(
-        {"key_id": before.current, "rewrapped": done.total(), "by_kind": dict(done), "left": left},
+        {
+            "key_id": before.current,
+            "rewrapped": done.total(),
+            "by_kind": dict(done),
+            "unopened": dict(unopened),
+            "left": left,
+        },
         f"current key {before.current}: {done.total()} data keys rewrapped, {left} left",
     )
+    if unopened:
+        printer.remark(f"{unopened.total()} data keys do not open: put the key back that `keys list` names for them")
+        raise typer.Exit(Exit.NOT_INTACT)
     if rewrap and left:
         printer.remark("what was left came under an older key meanwhile: run again with --rewrap-only")
         raise typer.Exit(Exit.UNAVAILABLE)

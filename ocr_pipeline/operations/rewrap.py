@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ocr_pipeline.domain.audit import AuditEntry, AuditKind
-from ocr_pipeline.domain.errors import Conflict
+from ocr_pipeline.domain.errors import Conflict, DecryptionFailed, KeyMissing
 from ocr_pipeline.domain.sealing import KeyOwner, KeyOwnerKind, WrappedKey
 from ocr_pipeline.ports.clock import Clock
 from ocr_pipeline.ports.data_keys import KeyTally
@@ -34,10 +34,15 @@ class KeysInUse:
 
 @dataclass(frozen=True, slots=True)
 class RewrapStep:
-    """One owner that was found; `rewrapped` is False where nothing was to do any more (current by now, or gone)."""
+    """One owner that was found.
+
+    `rewrapped` is False where nothing was to do any more (current by now, or gone), and where its data key does not
+    open: `fault` says why, and its key stays as it is.
+    """
 
     owner: KeyOwner
     rewrapped: bool
+    fault: KeyMissing | DecryptionFailed | None = None
 
 
 class RewrapKeys:
@@ -51,13 +56,13 @@ class RewrapKeys:
         self._batch = batch
 
     def __call__(self, *, actor: str) -> Iterator[RewrapStep]:
-        """Rewrap, one transaction an owner, telling each step.
+        """Rewrap, one transaction an owner, telling each step; what does not open does not keep the rest from its turn.
 
-        Raises DatabaseUnavailable, KeyUnavailable, and KeyMissing or DecryptionFailed for a key that does not open.
+        Raises DatabaseUnavailable, KeyUnavailable.
         """
         for kind in KeyOwnerKind:
             for owner in self._stale(kind):
-                yield RewrapStep(owner, self._rewrap(owner, actor))
+                yield self._step(owner, actor)
 
     def in_use(self) -> KeysInUse:
         """What each key wraps now. Raises DatabaseUnavailable, KeyUnavailable."""
@@ -83,6 +88,12 @@ class RewrapKeys:
             if len(owners) < self._batch:
                 return
             after = owners[-1].id
+
+    def _step(self, owner: KeyOwner, actor: str) -> RewrapStep:
+        try:
+            return RewrapStep(owner, self._rewrap(owner, actor))
+        except (KeyMissing, DecryptionFailed) as error:
+            return RewrapStep(owner, rewrapped=False, fault=error)
 
     def _rewrap(self, owner: KeyOwner, actor: str) -> bool:
         with self._records() as uow:

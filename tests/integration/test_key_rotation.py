@@ -28,7 +28,7 @@ from ocr_pipeline.bulk.sealed import About, open_about, open_source, seal_about,
 from ocr_pipeline.domain.audit import AuditKind
 from ocr_pipeline.domain.bulk import BulkRun
 from ocr_pipeline.domain.documents import Document
-from ocr_pipeline.domain.errors import Conflict, KeyMissing
+from ocr_pipeline.domain.errors import Conflict, DecryptionFailed, KeyMissing
 from ocr_pipeline.domain.ids import ClientId, DocumentId
 from ocr_pipeline.domain.sealing import KeyOwner, KeyOwnerKind, Place, Purpose, WrappedKey
 from ocr_pipeline.domain.triggers import Listing, ParkReason, SourceObject
@@ -214,6 +214,23 @@ def test_a_rotation_that_was_stopped_goes_on_where_it_was(archive: Archive) -> N
     rest = [step.owner for step in archive.rewrap(actor="op")]
     assert (len(rest), set(first) & set(rest)) == (total - len(first), set())
     assert list(archive.rewrap(actor="op")) == []
+
+
+def test_what_does_not_open_is_told_and_keeps_nothing_else_from_its_turn(archive: Archive) -> None:
+    lost, damaged = (document.id for document in archive.documents[:2])
+    with archive.records() as uow:
+        for document_id, key_id in ((lost, "gone"), (damaged, archive.keys.current_key_id)):
+            document = uow.documents.lock(document_id)
+            uow.documents.save(replace(document, key=WrappedKey(key_id, bytes(40))))
+        uow.commit()
+    archive.keys.rotate()
+    steps = list(archive.rewrap(actor="op"))
+    assert {step.owner.id: type(step.fault) for step in steps if step.fault is not None} == {
+        lost: KeyMissing,
+        damaged: DecryptionFailed,
+    }
+    assert all(step.rewrapped != (step.fault is not None) for step in steps)
+    assert archive.rewrap.in_use().left == 2
 
 
 def test_a_listing_under_way_does_not_bring_its_old_key_back(archive: Archive) -> None:
